@@ -1,0 +1,111 @@
+//! What is done once for a thread, and undone when it ends.
+
+use std::cell::Cell;
+
+use super::signal_stack::SignalStack;
+use super::{StackError, pool};
+
+thread_local! {
+    /// Registered with the first stack. Thread-locals that were registered earlier are destroyed later, and their generators then find the pool
+    /// closed: what they hold stays valid, and they get nothing new.
+    static EXIT: Exit = const { Exit { signal_stack: Cell::new(None) } };
+
+    /// The lowest usable address of the thread's own stack, once it was asked for.
+    static FLOOR: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+struct Exit {
+    signal_stack: Cell<Option<SignalStack>>,
+}
+
+impl Drop for Exit {
+    fn drop(&mut self) {
+        pool::close();
+        drop(self.signal_stack.take());
+    }
+}
+
+/// Makes sure that [`pool::close`] runs when the thread ends.
+///
+/// # Errors
+///
+/// [`StackError::ThreadExiting`] when it has run already.
+pub(super) fn on_exit_close_pool() -> Result<(), StackError> {
+    EXIT.try_with(|_| ()).map_err(|_| StackError::ThreadExiting)
+}
+
+/// Gives the thread a signal stack where it has none. A thread that is ending stays without.
+pub(super) fn ensure_signal_stack() {
+    let _ = EXIT.try_with(|exit| {
+        if !SignalStack::exists() {
+            exit.signal_stack.set(SignalStack::install());
+        }
+    });
+}
+
+/// The lowest usable address of the stack that the operating system gave this thread; 0 where it does not tell.
+#[inline]
+pub(crate) fn current_thread_floor() -> usize {
+    FLOOR.with(|floor| match floor.get() {
+        Some(floor) => floor,
+        None => {
+            floor.set(Some(system_floor()));
+            floor.get().unwrap_or(0)
+        }
+    })
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cold]
+fn system_floor() -> usize {
+    let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
+    let (mut start, mut size, mut guard) = (std::ptr::null_mut(), 0, 0);
+    // SAFETY: the attributes are written by the first call before the others read them, and destroyed once.
+    unsafe {
+        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
+            return 0;
+        }
+        let known = libc::pthread_attr_getstack(attributes.as_ptr(), &mut start, &mut size) == 0;
+        // Where the guard counts as a part of the stack, its pages are at the start. Where it does not, this gives
+        // a page away.
+        libc::pthread_attr_getguardsize(attributes.as_ptr(), &mut guard);
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        if known { start as usize + guard } else { 0 }
+    }
+}
+
+#[cfg(target_vendor = "apple")]
+#[cold]
+fn system_floor() -> usize {
+    // SAFETY: both calls only read what the system knows of the calling thread. The address is the stack's high end.
+    unsafe {
+        let thread = libc::pthread_self();
+        libc::pthread_get_stackaddr_np(thread) as usize - libc::pthread_get_stacksize_np(thread)
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+#[cold]
+fn system_floor() -> usize {
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    #[test]
+    fn the_floor_lies_below_a_local_by_about_the_size_of_the_stack() {
+        let thread = std::thread::Builder::new().stack_size(1 << 20);
+        let joined = thread.spawn(|| {
+            let local = 0u8;
+            let here = &raw const local as usize;
+            let room = here - current_thread_floor();
+            assert!((900 << 10..1100 << 10).contains(&room), "{room} bytes");
+            // SAFETY: this is the lowest usable address of the stack, far below all frames.
+            unsafe { (current_thread_floor() as *mut u8).write_volatile(1) };
+        });
+        joined.unwrap().join().unwrap();
+    }
+}
