@@ -1,0 +1,452 @@
+//! The switch: the only file that knows corosensei.
+//!
+//! A [`Coroutine`] is a header that lives at the top of a stack slot, above the stack that it describes:
+//!
+//! ```text
+//! slot.top()          +--------------------------+
+//!                     | label word, colour gap   |   read by the overflow report
+//! slot.colored_top()  +--------------------------+
+//!                     | header `H`               |   starts with a `Coroutine`
+//! base                +--------------------------+
+//!                     | corosensei's frame       |
+//!                     | the body's frames     |  |
+//!                     |                       v  |
+//! slot.floor()        +--------------------------+
+//!                     | guard                    |
+//! slot.limit()        +--------------------------+
+//! ```
+//!
+//! so a coroutine costs no allocation besides its slot, and the page that its first frame touches anyway
+//! holds its state too.
+//!
+//! Invariants:
+//! - A coroutine is created, resumed, suspended and disposed of on one thread; the types that hold one
+//!   are `!Send`.
+//! - `CURRENT` is the innermost coroutine that runs on this thread. Each resume sets it and puts the old
+//!   one back when control returns, so it never dangles.
+//! - Neither panics nor corosensei's own forced unwinding cross a switch: `entry` functions catch all,
+//!   and corosensei's destructor, which would unwind a suspended stack, is never run.
+//! - Once the thread's locals are being destroyed nothing is resumed any more, since a suspended frame
+//!   may hold a reference into a local that is gone.
+//!
+//! Rejected: corosensei's input and yield values for commands and payloads (an enum input costs more than
+//! a word in the header, and values over 8 bytes are copied through memory twice); closures stored by
+//! corosensei on the stack (limited to 1 KiB, and their destructors must not panic).
+
+use std::cell::{Cell, UnsafeCell};
+use std::mem::{ManuallyDrop, align_of, size_of};
+use std::panic::Location;
+use std::ptr::{self, NonNull};
+use std::thread;
+
+use corosensei::CoroutineResult;
+use corosensei::stack::valgrind::ValgrindStackRegistration;
+use corosensei::stack::{STACK_ALIGNMENT, Stack, StackPointer};
+
+use crate::stack::{self, Label, Slot, StackError};
+
+type Switch = corosensei::Coroutine<(), (), (), Segment>;
+type Suspender = corosensei::Yielder<(), ()>;
+
+/// The part of a slot that corosensei uses: it ends below the header. Owns nothing.
+struct Segment {
+    base: usize,
+    limit: usize,
+}
+
+// SAFETY: a slot has a guard at its low end and at least `MIN_STACK_SIZE` bytes between that and `base`,
+// since headers that are not small get a larger slot (`acquire`); `base` is 16-aligned; the memory stays
+// mapped as long as the slot is not given back, which `Coroutine::dispose` and `grow_with` see to.
+unsafe impl Stack for Segment {
+    #[inline]
+    fn base(&self) -> StackPointer {
+        // SAFETY: the address of mapped memory is never zero.
+        unsafe { StackPointer::new_unchecked(self.base) }
+    }
+
+    #[inline]
+    fn limit(&self) -> StackPointer {
+        // SAFETY: as above.
+        unsafe { StackPointer::new_unchecked(self.limit) }
+    }
+}
+
+/// What runs on the stack below.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A generator: its header is a `generator::core::Core`.
+    Generator,
+}
+
+/// The untyped part of every header: one stack and the switch to it. Always the header's first field.
+pub(crate) struct Coroutine {
+    /// Borrowed mutably by the resumer for the length of a switch; nothing else touches it meanwhile.
+    switch: UnsafeCell<ManuallyDrop<Switch>>,
+    /// The memory of all this. Read out by `dispose`.
+    slot: Slot,
+    /// Where `suspend` finds its way back. Set when the coroutine first runs.
+    suspender: Cell<*const Suspender>,
+    /// Lowest usable address of the segment that the body runs on: the slot's floor, or that of the
+    /// segment that `grow` has put it on.
+    floor: Cell<usize>,
+    /// Whether the thread was unwinding when the coroutine was last resumed.
+    resumed_in_unwind: Cell<bool>,
+    kind: Kind,
+    label: Label,
+}
+
+thread_local! {
+    /// The innermost coroutine that runs on this thread; null outside of any, `EXITING` at its end.
+    static CURRENT: Cell<*const Coroutine> = const { Cell::new(ptr::null()) };
+    /// Whether `prepare_thread` has run here.
+    static PREPARED: Cell<bool> = const { Cell::new(false) };
+    /// Lowest usable address of the segment that this thread's own stack is on (0: not asked yet).
+    static THREAD_FLOOR: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The value of `CURRENT` once the thread's locals are being destroyed. No header has this address.
+const EXITING: *const Coroutine = ptr::without_provenance(1);
+
+/// Whether this thread's locals are being destroyed, after which no coroutine may run on it.
+#[inline(always)]
+pub(crate) fn thread_is_exiting() -> bool {
+    CURRENT.get() == EXITING
+}
+
+/// The innermost coroutine that runs on this thread, and what it is.
+pub(crate) fn innermost() -> Option<(NonNull<Coroutine>, Kind)> {
+    let current = CURRENT.get();
+    if current == EXITING {
+        return None;
+    }
+    let current = NonNull::new(current.cast_mut())?;
+    // SAFETY: `CURRENT` points to a coroutine that is running, whose header is therefore alive.
+    Some((current, unsafe { current.as_ref() }.kind))
+}
+
+/// Puts a header and a coroutine into a fresh slot. `header` is given the coroutine and makes the header
+/// from it; `entry` is called with the header's address when the coroutine is first resumed.
+///
+/// # Safety
+///
+/// `H` is `repr(C)` and begins with the `Coroutine` (directly or through its first fields). `entry` must
+/// not unwind, and what it uses besides the header must outlive the coroutine.
+pub(crate) unsafe fn build<H>(
+    size: Option<usize>,
+    label: Label,
+    kind: Kind,
+    header: impl FnOnce(Coroutine) -> H,
+    entry: unsafe fn(NonNull<H>),
+) -> Result<NonNull<H>, StackError> {
+    if !PREPARED.get() {
+        prepare_thread();
+    }
+    let slot = acquire::<H>(size)?;
+    register_with_valgrind(&slot);
+    let align = align_of::<H>().max(STACK_ALIGNMENT);
+    let base = (slot.colored_top() - size_of::<H>()) & !(align - 1);
+    let place = ptr::with_exposed_provenance_mut::<H>(base);
+    let segment = Segment { base, limit: slot.limit() };
+    // SAFETY: the closure borrows nothing, and a coroutine of this module is disposed of only when it has
+    // finished or has never begun.
+    let switch = unsafe {
+        Switch::with_stack_unchecked(segment, move |suspender: &Suspender, ()| {
+            let header = NonNull::new_unchecked(place);
+            header.cast::<Coroutine>().as_ref().suspender.set(suspender);
+            entry(header);
+        })
+    };
+    let coroutine = Coroutine {
+        switch: UnsafeCell::new(ManuallyDrop::new(switch)),
+        floor: Cell::new(slot.floor()),
+        slot,
+        suspender: Cell::new(ptr::null()),
+        resumed_in_unwind: Cell::new(false),
+        kind,
+        label,
+    };
+    // SAFETY: `place` is aligned, lies inside the slot above everything that corosensei uses, and is ours.
+    unsafe {
+        place.write(header(coroutine));
+        let header = NonNull::new_unchecked(place);
+        let coroutine = header.cast::<Coroutine>().as_ref();
+        coroutine.slot.set_label(&raw const coroutine.label);
+        Ok(header)
+    }
+}
+
+/// A slot that holds an `H` besides the stack that was asked for.
+#[inline]
+fn acquire<H>(size: Option<usize>) -> Result<Slot, StackError> {
+    const SMALL: usize = 2048;
+    let header = size_of::<H>() + align_of::<H>();
+    match size {
+        None if header <= SMALL => stack::acquire_default(),
+        None => stack::acquire(stack::DEFAULT_SIZE.saturating_add(header)),
+        Some(0) => Err(StackError::Zero),
+        Some(size) if header <= SMALL => stack::acquire(size),
+        Some(size) => stack::acquire(size.saturating_add(header)),
+    }
+}
+
+impl Coroutine {
+    /// What the overflow report says of this coroutine.
+    pub(crate) fn label(&self) -> &Label {
+        &self.label
+    }
+
+    /// How many bytes of the slot have been touched, an upper bound on how deep the stack was used.
+    pub(crate) fn touched(&self) -> usize {
+        stack::touched(&self.slot)
+    }
+
+    /// Runs the coroutine until it suspends itself or its entry function returns.
+    ///
+    /// # Safety
+    ///
+    /// It was built on this thread, is neither running nor finished, and `thread_is_exiting()` is false.
+    #[inline(always)]
+    pub(crate) unsafe fn resume(&self) {
+        let outer = CURRENT.replace(self);
+        self.resumed_in_unwind.set(thread::panicking());
+        // SAFETY: the coroutine is not running, so nobody else has this borrow.
+        let switch = unsafe { &mut **self.switch.get() };
+        let (CoroutineResult::Yield(()) | CoroutineResult::Return(())) = switch.resume(());
+        CURRENT.set(outer);
+    }
+
+    /// Whether this is the innermost coroutine on the thread: the only one that may suspend itself.
+    #[inline(always)]
+    pub(crate) fn is_innermost(&self) -> bool {
+        ptr::eq(CURRENT.get(), self)
+    }
+
+    /// Whether the thread is unwinding, and was not yet when this coroutine was resumed: a suspension
+    /// would take a half-unwound stack, and a wrong `thread::panicking()`, to the resumer.
+    #[inline(always)]
+    pub(crate) fn is_unwinding(&self) -> bool {
+        thread::panicking() && !self.resumed_in_unwind.get()
+    }
+
+    /// Gives control back to the resumer, until the next `resume`.
+    ///
+    /// Inlined up to the user's code: one frame between that and the switch would cost several times the
+    /// switch itself, since the processor mispredicts returns after a change of stacks.
+    ///
+    /// # Safety
+    ///
+    /// This is the innermost coroutine, it runs on this thread, and nothing is unwinding in it.
+    #[inline(always)]
+    pub(crate) unsafe fn suspend(&self) {
+        // SAFETY: `suspender` was set when the coroutine began, and lies on its live stack.
+        unsafe { (*self.suspender.get()).suspend(()) }
+    }
+
+    /// Drops a header whose coroutine has finished or has never begun, and gives its slot back.
+    ///
+    /// # Safety
+    ///
+    /// As said, and nobody uses the header afterwards.
+    #[inline]
+    pub(crate) unsafe fn dispose<H>(header: NonNull<H>) {
+        struct GiveBack(Option<Slot>);
+        impl Drop for GiveBack {
+            #[inline]
+            fn drop(&mut self) {
+                if let Some(slot) = self.0.take() {
+                    // SAFETY: the header in it has been dropped, and no frame is left on it.
+                    unsafe { stack::release(slot) }
+                }
+            }
+        }
+        // SAFETY: the caller owns the header. `force_reset` skips no destructor: the closure that
+        // corosensei holds before the first resume has none, and after the end there is nothing.
+        let _slot = unsafe {
+            let coroutine = header.cast::<Coroutine>().as_ref();
+            let mut switch = ManuallyDrop::into_inner(ptr::read(coroutine.switch.get()));
+            switch.force_reset();
+            switch.into_stack();
+            GiveBack(Some(ptr::read(&coroutine.slot)))
+        };
+        // SAFETY: the header is dropped in place once; the slot is given back after it, also when a
+        // destructor panics.
+        unsafe { ptr::drop_in_place(header.as_ptr()) }
+    }
+}
+
+/// Runs `f` on a larger segment of stack when little is left of the current one.
+///
+/// Wrap the body of a deep recursion in it: most calls only compare an address, and every now and then one
+/// moves to a fresh segment of 1 MiB, which is given back when that call returns. Works in generators and
+/// on a thread's own stack, and generators may yield from inside.
+///
+/// Less than 64 KiB counts as little; [`grow_with`] lets you choose.
+///
+/// # Panics
+///
+/// Panics when no memory can be had for a segment. Panics of `f` pass through.
+///
+/// # Examples
+///
+/// ```
+/// fn depth(n: u64) -> u64 {
+///     cede::grow(|| if n == 0 { 0 } else { 1 + depth(n - 1) })
+/// }
+/// let deep = cede::Generator::new(|y: &cede::Yielder<u64>| y.yield_(depth(100_000)));
+/// assert_eq!(deep.collect::<Vec<_>>(), [100_000]);
+/// ```
+#[track_caller]
+pub fn grow<R>(f: impl FnOnce() -> R) -> R {
+    grow_with(64 << 10, 1 << 20, f)
+}
+
+/// Like [`grow`], with the number of bytes that count as little and the size of a new segment in bytes.
+///
+/// # Panics
+///
+/// Panics when no memory can be had for a segment, also for a size of 0 or one beyond the address space.
+/// Panics of `f` pass through.
+///
+/// # Examples
+///
+/// ```
+/// let sum = cede::grow_with(usize::MAX, 4 << 20, || {
+///     let large = [1u8; 2 << 20];
+///     large.iter().map(|&b| u64::from(b)).sum::<u64>()
+/// });
+/// assert_eq!(sum, 2 << 20);
+/// ```
+#[track_caller]
+pub fn grow_with<R>(red_zone: usize, size: usize, f: impl FnOnce() -> R) -> R {
+    let mark = 0u8;
+    let here = (&raw const mark).addr();
+    with_floor(|floor| {
+        let left = here.saturating_sub(floor.get());
+        if left > red_zone { f() } else { on_segment(size, floor, Location::caller(), f) }
+    })
+}
+
+/// Hands over the cell that holds the floor of what runs now: the innermost coroutine's or the thread's.
+fn with_floor<R>(f: impl FnOnce(&Cell<usize>) -> R) -> R {
+    if let Some((coroutine, _)) = innermost() {
+        // SAFETY: it is running beneath this very call, so its header outlives the borrow.
+        return f(unsafe { &(*coroutine.as_ptr()).floor });
+    }
+    if THREAD_FLOOR.get() == 0 {
+        THREAD_FLOOR.set(stack::current_thread_floor());
+    }
+    THREAD_FLOOR.with(f)
+}
+
+#[cold]
+fn on_segment<R>(
+    size: usize,
+    floor: &Cell<usize>,
+    made_at: &'static Location<'static>,
+    f: impl FnOnce() -> R,
+) -> R {
+    struct Restore<'a> {
+        slot: Option<Slot>,
+        floor: &'a Cell<usize>,
+        old_floor: usize,
+    }
+    impl Drop for Restore<'_> {
+        fn drop(&mut self) {
+            self.floor.set(self.old_floor);
+            if let Some(slot) = self.slot.take() {
+                // SAFETY: control is back on the segment before, so no frame is left on this one.
+                unsafe { stack::release(slot) }
+            }
+        }
+    }
+    if !PREPARED.get() {
+        prepare_thread();
+    }
+    let slot = match stack::acquire(size) {
+        Ok(slot) => slot,
+        Err(error) => panic!("cede::grow found no memory for a segment of {size} bytes: {error}"),
+    };
+    register_with_valgrind(&slot);
+    let name = innermost().and_then(|(outer, _)| {
+        // SAFETY: the innermost coroutine is running, so its header is alive.
+        unsafe { outer.as_ref() }.label.name.clone()
+    });
+    let label = Label { kind: "segment of cede::grow", name, made_at };
+    // SAFETY: the label outlives the use of the slot, which `restore` gives back before `label` goes.
+    unsafe { slot.set_label(&raw const label) };
+    let segment = Segment { base: slot.colored_top() & !(STACK_ALIGNMENT - 1), limit: slot.limit() };
+    let restore = Restore { old_floor: floor.replace(slot.floor()), slot: Some(slot), floor };
+    let result = corosensei::on_stack(segment, f);
+    drop(restore);
+    result
+}
+
+/// Tells valgrind, where it is watching, that a slot is a stack. Once for each slot.
+#[inline]
+fn register_with_valgrind(slot: &Slot) {
+    if slot.is_fresh() {
+        // Never given back: the slot stays a stack for as long as it is mapped.
+        let size = slot.top() - slot.limit();
+        std::mem::forget(ValgrindStackRegistration::new(slot.limit() as *mut u8, size));
+    }
+}
+
+/// Gets a thread ready for its first coroutine: the overflow report, and the notice of the thread's end.
+#[cold]
+fn prepare_thread() {
+    PREPARED.set(true);
+    stack::prepare_thread();
+    exit_notice::register();
+}
+
+/// Learns that the thread's locals are about to be destroyed, as early as that can be known.
+///
+/// A local's destructor could otherwise resume or unwind a generator with a frame suspended inside
+/// `OTHER.with(|x| ...)`, whose `x` is already gone. Destructors of thread locals run last registered
+/// first. glibc keeps one list for the whole program, in which std has a single entry that stands for all of
+/// Rust's; registered after that one, ours runs before any of them. Elsewhere a thread local of our own
+/// serves, which is only earlier than those first used before this thread's first coroutine.
+mod exit_notice {
+    use super::{CURRENT, EXITING};
+
+    struct Notice;
+    impl Drop for Notice {
+        fn drop(&mut self) {
+            CURRENT.set(EXITING);
+        }
+    }
+
+    thread_local!(static NOTICE: Notice = const { Notice });
+
+    pub(super) fn register() {
+        // An error means that the thread's locals are being destroyed already.
+        if NOTICE.try_with(|_| ()).is_err() {
+            CURRENT.set(EXITING);
+            return;
+        }
+        #[cfg(all(target_os = "linux", target_env = "gnu"))]
+        register_first();
+    }
+
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    fn register_first() {
+        use std::ffi::{c_int, c_void};
+        type AtExit =
+            unsafe extern "C" fn(unsafe extern "C" fn(*mut c_void), *mut c_void, *mut c_void) -> c_int;
+
+        unsafe extern "C" fn notice(_: *mut c_void) {
+            CURRENT.set(EXITING);
+        }
+        // SAFETY: the name is a C string, and a null result is handled.
+        let function = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__cxa_thread_atexit_impl".as_ptr()) };
+        if function.is_null() {
+            return;
+        }
+        // SAFETY: glibc documents this signature. `notice` uses nothing but a thread local without
+        // destructor, and a null object handle stands for the main program.
+        unsafe {
+            let at_exit = std::mem::transmute::<*mut c_void, AtExit>(function);
+            at_exit(notice, std::ptr::null_mut(), std::ptr::null_mut());
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! The state machine of one generator, without its types.
+//!
+//! ```text
+//!             resume                    yield_
+//!   CREATED ─────────▶ RUNNING ◀─────────────────▶ SUSPENDED
+//!      │                │  ▲  ▲                        │
+//!      │ drop, close,   │  │  │ resume, throw, close   │
+//!      │ throw          │  │  └────────────────────────┘
+//!      ▼       the body │  │ the delegate ended, or an
+//!   CLOSED ◀────────────┘  │ error is raised at the statement
+//!              ended       ▼
+//!                      DELEGATING   (yield_from; see delegation.rs)
+//! ```
+//!
+//! `RUNNING` carries two bits: `VIA` where another generator was resumed and this one runs as the end of
+//! its chain, and `THROWN` where a parcel waits to be raised at the point of suspension. Python's
+//! "running" is not the same: all generators between the one that was resumed and the one that runs count
+//! as running there; `is_executing` works that out, so that a resume need not mark each of them.
+//!
+//! Who may touch what: the body touches its own core while it runs; the resumer touches it while the body
+//! is suspended. All fields are cells, since both hold shared references. No reference into a cell is
+//! kept over a call of user code.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::panic::{self, AssertUnwindSafe};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::delegation::Turn;
+use super::error::{GeneratorError, StopIteration, Thrown};
+use super::unraisable;
+use crate::coroutine::{self, Coroutine, Kind};
+
+/// Where a generator stands; see the drawing above.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct State(u8);
+
+impl State {
+    pub(super) const CREATED: State = State(0);
+    pub(super) const SUSPENDED: State = State(1);
+    pub(super) const DELEGATING: State = State(2);
+    pub(super) const CLOSED: State = State(3);
+    pub(super) const RUNNING: State = State(4);
+    const VIA: u8 = 8;
+    const THROWN: u8 = 16;
+
+    /// `CREATED` or `SUSPENDED`: a value may be asked of it at once.
+    #[inline(always)]
+    pub(super) fn is_resumable(self) -> bool {
+        self.0 <= State::SUSPENDED.0
+    }
+
+    #[inline(always)]
+    pub(super) fn is_running(self) -> bool {
+        self.0 >= State::RUNNING.0
+    }
+
+    pub(super) fn is_running_via(self) -> bool {
+        self.is_running() && self.0 & State::VIA != 0
+    }
+
+    #[inline(always)]
+    pub(super) fn has_thrown(self) -> bool {
+        self.0 & State::THROWN != 0
+    }
+}
+
+/// What is raised at a point of suspension, or what left a body.
+pub(super) enum Parcel {
+    Thrown(Thrown),
+    Panic(Box<dyn Any + Send>),
+}
+
+impl Parcel {
+    pub(super) fn error(error: GeneratorError) -> Parcel {
+        Parcel::Thrown(Thrown::Error(Box::new(error)))
+    }
+}
+
+/// The typed operations that untyped code needs. Each may run user code, which may panic.
+pub(super) struct Vtable {
+    /// Drops the body of a generator that has not begun.
+    pub(super) drop_body: unsafe fn(NonNull<Core>),
+    /// Drops the value that was yielded and that nobody took.
+    pub(super) drop_yielded: unsafe fn(NonNull<Core>),
+    /// Drops the value that was returned, if nobody took it.
+    pub(super) drop_returned: unsafe fn(NonNull<Core>),
+}
+
+/// The untyped part of a generator. First field of its [`Yielder`](super::Yielder).
+#[repr(C)]
+pub(crate) struct Core {
+    pub(super) coroutine: Coroutine,
+    pub(super) state: Cell<State>,
+    /// The stack is being unwound by force: `try_yield` no longer returns.
+    forced: Cell<bool>,
+    /// With `THROWN`: what to raise. While an unwind of ours is under way: what it carries. When `CLOSED`:
+    /// how the body ended, `None` where it returned.
+    pub(super) parcel: Cell<Option<Parcel>>,
+    /// The number of the unwind under way, which its `Token` must show at the root.
+    unwind: Cell<u64>,
+    /// The generator that this one delegates to, while `DELEGATING`.
+    pub(super) delegate: Cell<Option<NonNull<Core>>>,
+    /// What is between this one, where it was resumed, and the end of its chain: `delegation.rs`.
+    pub(super) path: RefCell<Vec<NonNull<Core>>>,
+    /// The one generator whose `path` ends here.
+    pub(super) cached_by: Cell<Option<NonNull<Core>>>,
+    pub(super) vtable: &'static Vtable,
+}
+
+/// The payload of cede's silent unwinds. What is thrown stays in the core; this says only which unwind it is,
+/// so that a payload that was caught and raised again elsewhere or later cannot be taken for another.
+struct Token(u64);
+
+static NEXT_UNWIND: AtomicU64 = AtomicU64::new(1);
+
+/// How often a body that catches its forced unwind is unwound again before its stack is given up.
+const FORCED_TRIES: u32 = 8;
+
+impl Core {
+    pub(super) fn new(coroutine: Coroutine, vtable: &'static Vtable) -> Core {
+        Core {
+            coroutine,
+            state: Cell::new(State::CREATED),
+            forced: Cell::new(false),
+            parcel: Cell::new(None),
+            unwind: Cell::new(0),
+            delegate: Cell::new(None),
+            path: RefCell::new(Vec::new()),
+            cached_by: Cell::new(None),
+            vtable,
+        }
+    }
+
+    /// Whether the body may suspend itself here and now. `refusal` says why not.
+    #[inline(always)]
+    pub(super) fn may_suspend(&self) -> bool {
+        self.coroutine.is_innermost() && !self.coroutine.is_unwinding()
+    }
+
+    #[cold]
+    pub(super) fn refusal(&self) -> GeneratorError {
+        if coroutine::thread_is_exiting() {
+            GeneratorError::ThreadExiting
+        } else if !self.coroutine.is_innermost() {
+            GeneratorError::NotInnermost
+        } else {
+            GeneratorError::Unwinding
+        }
+    }
+
+    /// Gets ready to be resumed as the end of `root`'s chain, with something to raise or without.
+    pub(super) fn prepare(&self, root: &Core, parcel: Option<Parcel>) {
+        let mut state = State::RUNNING;
+        if !std::ptr::eq(self, root) {
+            state.0 |= State::VIA;
+        }
+        if parcel.is_some() {
+            state.0 |= State::THROWN;
+            self.parcel.set(parcel);
+        }
+        self.state.set(state);
+    }
+
+    /// In the body, after a suspension that ended with `THROWN`: what was thrown. Unwinds at once where it
+    /// is a panic of a delegate, or where the stack is being unwound by force.
+    #[cold]
+    pub(super) fn take_thrown(&self) -> Thrown {
+        self.state.set(State(self.state.get().0 & !State::THROWN));
+        match self.parcel.take() {
+            Some(Parcel::Panic(payload)) => panic::resume_unwind(payload),
+            Some(Parcel::Thrown(thrown)) if self.forced.get() => self.raise(thrown),
+            Some(Parcel::Thrown(thrown)) => thrown,
+            None => unreachable!("THROWN is set together with the parcel"),
+        }
+    }
+
+    /// In the body: unwinds silently to the root, where `end_by_unwind` takes it.
+    #[cold]
+    pub(super) fn raise(&self, thrown: Thrown) -> ! {
+        let number = NEXT_UNWIND.fetch_add(1, Ordering::Relaxed);
+        self.unwind.set(number);
+        self.parcel.set(Some(Parcel::Thrown(thrown)));
+        panic::resume_unwind(Box::new(Token(number)))
+    }
+
+    /// At the root: the body has ended, with a value (already stored) or with a parcel.
+    pub(super) fn end(&self, parcel: Option<Parcel>) {
+        self.parcel.set(parcel);
+        self.state.set(State::CLOSED);
+    }
+
+    /// At the root: what an unwind that arrived there means. One that is not ours, or not for this
+    /// generator, goes on unchanged as a panic in the resumer.
+    #[cold]
+    pub(super) fn end_by_unwind(&self, payload: Box<dyn Any + Send>) {
+        let parcel = match payload.downcast::<Token>() {
+            Ok(token) if token.0 == self.unwind.get() => match self.parcel.take() {
+                Some(Parcel::Thrown(thrown)) => Parcel::Thrown(leaving_body(thrown)),
+                _ => Parcel::Panic(token),
+            },
+            Ok(token) => Parcel::Panic(token),
+            Err(payload) => Parcel::Panic(payload),
+        };
+        self.end(Some(parcel));
+    }
+
+    /// Runs one of the vtable's destructors. Gives the panic back if that panics.
+    pub(super) fn discard(&self, drop: unsafe fn(NonNull<Core>)) -> Result<(), Box<dyn Any + Send>> {
+        // SAFETY: callers name the destructor that fits the state: `drop_body` of a generator that has not
+        // begun, `drop_yielded` of one that has just yielded, `drop_returned` of a finished one.
+        panic::catch_unwind(AssertUnwindSafe(|| unsafe { drop(NonNull::from(self)) }))
+    }
+
+    /// The last handle is going: ends the body, and reports what comes out. Gives whether the header may be
+    /// disposed of; else the stack must be leaked.
+    ///
+    /// A running generator is leaked: this can only happen in a thread-local destructor (`process::exit`
+    /// inside a body), while its frames are in use. A suspended one is leaked when the thread's locals
+    /// are being destroyed, since its frames may refer to them.
+    #[cold]
+    pub(super) fn abandon(&self) -> bool {
+        let state = self.state.get();
+        if state == State::CREATED {
+            self.state.set(State::CLOSED);
+            if let Err(payload) = self.discard(self.vtable.drop_body) {
+                self.report(Parcel::Panic(payload));
+            }
+            return true;
+        }
+        if state == State::CLOSED {
+            return true;
+        }
+        if state.is_running() || coroutine::thread_is_exiting() {
+            return false;
+        }
+        match self.close() {
+            Err(_executing) => false,
+            Ok(Turn::Ended) => {
+                self.report_ending();
+                true
+            }
+            Ok(Turn::Yielded(leaf)) => {
+                self.report(Parcel::error(GeneratorError::IgnoredExit));
+                self.discard_yielded(leaf);
+                self.force()
+            }
+        }
+    }
+
+    /// Unwinds a body that ignored its end, whatever it delegates to. Gives whether it ended.
+    fn force(&self) -> bool {
+        self.forced.set(true);
+        for _ in 0..FORCED_TRIES {
+            self.forget_path();
+            self.prepare(self, Some(Parcel::Thrown(Thrown::Exit)));
+            match self.drive(self) {
+                Turn::Ended => {
+                    self.report_ending();
+                    return true;
+                }
+                Turn::Yielded(leaf) => self.discard_yielded(leaf),
+            }
+        }
+        self.report(Parcel::error(GeneratorError::Immortal));
+        false
+    }
+
+    fn discard_yielded(&self, leaf: NonNull<Core>) {
+        // SAFETY: the leaf has just yielded, so it is alive and its value has not been taken.
+        let leaf = unsafe { leaf.as_ref() };
+        if let Err(payload) = leaf.discard(leaf.vtable.drop_yielded) {
+            self.report(Parcel::Panic(payload));
+        }
+    }
+
+    fn report_ending(&self) {
+        if let Some(parcel) = self.parcel.take() {
+            self.report(parcel);
+        }
+    }
+
+    /// Hands what nobody can be given to the unraisable hook. An `Exit` is the normal end.
+    fn report(&self, parcel: Parcel) {
+        let error = match parcel {
+            Parcel::Thrown(Thrown::Exit) => return,
+            Parcel::Thrown(Thrown::Error(error)) => error,
+            Parcel::Panic(payload) => Box::new(GeneratorError::Panicked(panic_message(payload))),
+        };
+        let label = self.coroutine.label();
+        unraisable::report(error, label.name.as_deref(), label.made_at);
+    }
+}
+
+/// What a thrown error becomes as it leaves a body: PEP 479's conversion, and no wrapper around an error
+/// that came from another generator.
+pub(super) fn leaving_body(thrown: Thrown) -> Thrown {
+    let Thrown::Error(error) = thrown else { return thrown };
+    match Thrown::from(error) {
+        Thrown::Error(error) => match error.downcast::<StopIteration>() {
+            Ok(stop) => Thrown::Error(Box::new(GeneratorError::RaisedStopIteration(*stop))),
+            Err(error) => Thrown::Error(error),
+        },
+        Thrown::Exit => Thrown::Exit,
+    }
+}
+
+/// Unwinds to the root of the innermost generator on this thread.
+pub(super) fn raise_in_innermost(thrown: Thrown) -> ! {
+    match coroutine::innermost() {
+        // SAFETY: a coroutine of this kind is the first field of a `Core`, alive because it is running.
+        Some((generator, Kind::Generator)) => unsafe { generator.cast::<Core>().as_ref() }.raise(thrown),
+        None => panic!("cede: raised outside of any generator: {thrown}"),
+    }
+}
+
+fn panic_message(payload: Box<dyn Any + Send>) -> String {
+    let message = match payload.downcast_ref::<&str>() {
+        Some(text) => (*text).to_owned(),
+        None => payload.downcast_ref::<String>().cloned().unwrap_or_else(|| "a value".to_owned()),
+    };
+    // The payload's destructor is user code that may panic, here inside a destructor.
+    let dropped = panic::catch_unwind(AssertUnwindSafe(|| drop(payload)));
+    if let Err(second) = dropped {
+        std::mem::forget(second);
+    }
+    message
+}
