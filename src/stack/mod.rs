@@ -55,6 +55,9 @@ mod size;
 mod slot;
 mod thread;
 
+#[cfg(test)]
+mod child;
+
 pub use error::StackError;
 pub use pool::{Stats, stats};
 pub use size::{DEFAULT_SIZE, MIN_SIZE};

@@ -170,3 +170,6 @@ unsafe fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
