@@ -37,11 +37,11 @@ pub(super) struct Arena {
 impl Arena {
     /// Reserves `bytes` of address space, or less where the system refuses that much, but at least one slot.
     pub(super) fn reserve(shape: Shape, bytes: usize) -> Result<Self, StackError> {
-        let mut slots = (bytes >> shape.log2).max(1);
+        let mut slots = (bytes >> shape.log2()).max(1);
         loop {
-            match map_aligned(slots << shape.log2, shape.size()) {
+            match map_aligned(slots << shape.log2(), shape.size()) {
                 Ok(start) => {
-                    let entry = directory::publish(start, start + (slots << shape.log2), shape);
+                    let entry = directory::publish(start, start + (slots << shape.log2()), shape);
                     return Ok(Arena { start, shape, slots, handed: 0, guarded: 0, entry });
                 }
                 Err(source) if slots == 1 => {
@@ -64,7 +64,7 @@ impl Arena {
             *batch = (*batch * 2).min(BATCH_MAX);
         }
         self.handed += 1;
-        let top = self.start + (self.handed << self.shape.log2);
+        let top = self.start + (self.handed << self.shape.log2());
         Ok(NonZeroUsize::new(top))
     }
 
@@ -72,7 +72,7 @@ impl Arena {
         let mut spans = [Span { start: 0, len: self.shape.guard() }; BATCH_MAX];
         let spans = &mut spans[..batch.min(self.slots - self.guarded)];
         for (i, span) in spans.iter_mut().enumerate() {
-            span.start = self.start + ((self.guarded + i) << self.shape.log2);
+            span.start = self.start + ((self.guarded + i) << self.shape.log2());
         }
         // SAFETY: these slots were never handed out, so the arena alone knows their memory.
         self.guarded += unsafe { guard::install(spans) }?;
@@ -81,7 +81,7 @@ impl Arena {
 
     /// Address space in bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.slots << self.shape.log2
+        self.slots << self.shape.log2()
     }
 
     /// Slots that have been handed out at least once.
@@ -161,7 +161,7 @@ fn map_aligned(len: usize, align: usize) -> io::Result<usize> {
 mod tests {
     use super::*;
 
-    const SHAPE: Shape = Shape { log2: 18, guard_log2: 14 };
+    const SHAPE: Shape = Shape::new(18, 14);
 
     #[test]
     fn slots_are_handed_out_once_each_and_then_no_more() {
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_slot_that_is_larger_than_the_arena_gets_one_for_itself() {
-        let shape = Shape { log2: 30, guard_log2: 26 };
+        let shape = Shape::new(30, 26);
         let mut arena = Arena::reserve(shape, 16 << 20).unwrap();
         assert_eq!(arena.bytes(), 1 << 30);
         assert_eq!(arena.carve(&mut 1).unwrap().map(NonZeroUsize::get), Some(arena.end()));

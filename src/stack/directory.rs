@@ -37,8 +37,8 @@ pub(super) struct Entry {
     sequence: AtomicUsize,
     start: AtomicUsize,
     end: AtomicUsize,
-    log2: AtomicUsize,
-    guard_log2: AtomicUsize,
+    /// The bits of a [`Shape`].
+    shape: AtomicUsize,
 }
 
 impl Entry {
@@ -48,8 +48,7 @@ impl Entry {
             sequence: AtomicUsize::new(0),
             start: AtomicUsize::new(0),
             end: AtomicUsize::new(0),
-            log2: AtomicUsize::new(0),
-            guard_log2: AtomicUsize::new(0),
+            shape: AtomicUsize::new(0),
         }
     }
 
@@ -61,8 +60,7 @@ impl Entry {
         fence(Ordering::Release);
         self.start.store(start, Ordering::Relaxed);
         self.end.store(end, Ordering::Relaxed);
-        self.log2.store(shape.log2.into(), Ordering::Relaxed);
-        self.guard_log2.store(shape.guard_log2.into(), Ordering::Relaxed);
+        self.shape.store(shape.bits(), Ordering::Relaxed);
         self.sequence.store(sequence.wrapping_add(2), Ordering::Release);
     }
 
@@ -70,19 +68,19 @@ impl Entry {
     fn slot_at(&self, address: usize) -> Option<Place> {
         let before = self.sequence.load(Ordering::Acquire);
         let (start, end) = (self.start.load(Ordering::Relaxed), self.end.load(Ordering::Relaxed));
-        let (log2, guard_log2) = (self.log2.load(Ordering::Relaxed), self.guard_log2.load(Ordering::Relaxed));
+        let shape = Shape::from_bits(self.shape.load(Ordering::Relaxed));
         fence(Ordering::Acquire);
         let after = self.sequence.load(Ordering::Relaxed);
         if before != after || !before.is_multiple_of(2) || !(start..end).contains(&address) {
             return None;
         }
-        let limit = start + ((address - start) >> log2 << log2);
-        Some(Place { limit, size: 1 << log2, guard: 1 << guard_log2 })
+        let limit = start + ((address - start) & !(shape.size() - 1));
+        Some(Place { limit, size: shape.size(), guard: shape.guard() })
     }
 
     /// Empties the entry and leaves it to the next arena. Must come before the memory is unmapped.
     pub(super) fn withdraw(&self) {
-        self.write(0, 0, Shape { log2: 0, guard_log2: 0 });
+        self.write(0, 0, Shape::NONE);
         self.taken.store(false, Ordering::Release);
     }
 }
@@ -155,7 +153,7 @@ pub(super) fn slot_at(address: usize) -> Option<Place> {
 mod tests {
     use super::*;
 
-    const SHAPE: Shape = Shape { log2: 16, guard_log2: 12 };
+    const SHAPE: Shape = Shape::new(16, 12);
     /// Above all that a process can map on the machines which have 64-bit addresses.
     const FAR: usize = usize::MAX - (1 << 40) + 1;
 

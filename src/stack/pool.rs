@@ -147,7 +147,8 @@ fn acquire_class(index: usize) -> Result<Slot, StackError> {
 #[inline]
 pub(crate) unsafe fn release(slot: Slot) {
     with_pool(|pool| {
-        let class = &pool.classes[slot.shape().class()];
+        // SAFETY: slots are made by the pool's classes, so this is the index of one.
+        let class = unsafe { pool.classes.get_unchecked(slot.shape().class()) };
         if class.len.get() >= class.mark.get() {
             return class.release_at_mark(slot);
         }
@@ -189,7 +190,7 @@ impl Class {
             floor: Cell::new(0),
             mark: Cell::new(0),
             ticks: Cell::new(0),
-            shape: Cell::new(Shape { log2: 0, guard_log2: 0 }),
+            shape: Cell::new(Shape::NONE),
             store: RefCell::new(None),
         }
     }
@@ -379,7 +380,7 @@ impl Store {
 fn runs(tops: &[NonZeroUsize], shape: Shape) -> Vec<Span> {
     let same_run = |a: &NonZeroUsize, b: &NonZeroUsize| b.get() - a.get() == shape.size();
     let span =
-        |run: &[NonZeroUsize]| Span { start: run[0].get() - shape.size(), len: run.len() << shape.log2 };
+        |run: &[NonZeroUsize]| Span { start: run[0].get() - shape.size(), len: run.len() << shape.log2() };
     tops.chunk_by(same_run).map(span).collect()
 }
 

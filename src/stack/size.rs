@@ -44,49 +44,75 @@ pub(super) fn class_of(size: usize) -> Result<usize, StackError> {
         return Err(StackError::TooLarge(size));
     }
     // Where pages are large the smallest classes stay unused, so that something remains beside the guard.
-    let log2 = size.next_power_of_two().ilog2().max(MIN_LOG2).max((MIN_PAGES * page_size()).ilog2());
+    let size = size.max(MIN_SIZE).max(MIN_PAGES * page_size());
+    let log2 = (size - 1).ilog2() + 1;
     Ok((log2 - MIN_LOG2) as usize)
 }
 
-/// The dimensions of all slots of one class.
+/// The dimensions of all slots of one class, in one word: that is loaded and stored as a whole, which two small fields
+/// are not, and the processor would wait for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
-    /// Binary logarithm of the slot's size.
-    pub(super) log2: u8,
-    /// Binary logarithm of the guard's size.
-    pub(super) guard_log2: u8,
+    /// Binary logarithm of the slot's size in the lowest byte, that of the guard's size in the next. The others are 0.
+    bits: usize,
 }
 
 impl Shape {
+    /// Of no slot.
+    pub(super) const NONE: Self = Shape { bits: 0 };
+
+    /// The shape of slots of these sizes, given as binary logarithms.
+    pub(super) const fn new(log2: u32, guard_log2: u32) -> Self {
+        Shape { bits: log2 as usize | (guard_log2 as usize) << 8 }
+    }
+
+    /// The shape that has these bits, which may have others above them.
+    #[inline]
+    pub(super) const fn from_bits(bits: usize) -> Self {
+        Shape { bits: bits & 0xffff }
+    }
+
+    /// The shape as a number below 2 to the 16.
+    #[inline]
+    pub(super) const fn bits(self) -> usize {
+        self.bits
+    }
+
     /// The shape of the slots of a class.
     pub(super) fn of_class(class: usize) -> Self {
         let log2 = MIN_LOG2 + class as u32;
         // A sixteenth: wide enough that a function whose frame is large and which the compiler did not give
         // probes (C code) lands in it rather than in the neighbour.
-        let guard_log2 = (log2 - 4).max(page_size().ilog2());
-        Shape { log2: log2 as u8, guard_log2: guard_log2 as u8 }
+        Shape::new(log2, (log2 - 4).max(page_size().ilog2()))
+    }
+
+    /// Binary logarithm of the slot's size.
+    #[inline]
+    pub(super) const fn log2(self) -> u32 {
+        (self.bits & 0xff) as u32
     }
 
     /// The index of the class that has this shape.
     #[inline]
     pub(super) const fn class(self) -> usize {
-        self.log2 as usize - MIN_LOG2 as usize
+        (self.log2() - MIN_LOG2) as usize
     }
 
     /// The slot's size in bytes, guard included.
     #[inline]
     pub(super) const fn size(self) -> usize {
-        1 << self.log2
+        1 << self.log2()
     }
 
     /// The guard's size in bytes.
     #[inline]
     pub(super) const fn guard(self) -> usize {
-        1 << self.guard_log2
+        1 << (self.bits >> 8)
     }
 }
 
 /// The size of a page of memory.
+#[inline]
 pub(super) fn page_size() -> usize {
     static PAGE: AtomicUsize = AtomicUsize::new(0);
     let known = PAGE.load(Ordering::Relaxed);

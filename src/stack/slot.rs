@@ -16,6 +16,9 @@ const COLOURS: usize = 16;
 /// Bytes at the top that belong to the slot itself: the label pointer, and eight that keep the alignment.
 const RESERVED: usize = 16;
 
+/// Marks a slot that is handed out for the first time; above all bits of a shape.
+const FRESH: usize = 1 << 16;
+
 /// Who runs on a stack. The overflow handler reads it, through the pointer at the slot's top.
 #[derive(Debug)]
 pub(crate) struct Label {
@@ -25,6 +28,8 @@ pub(crate) struct Label {
     pub(crate) name: Option<Box<str>>,
     /// Where it was made.
     pub(crate) made_at: &'static Location<'static>,
+    /// The coroutine that runs there, for the layer above; null for none.
+    pub(crate) owner: *const (),
 }
 
 /// A piece of memory for one stack, taken from the thread's pool by `acquire`.
@@ -34,8 +39,8 @@ pub(crate) struct Label {
 #[derive(Debug)]
 pub(crate) struct Slot {
     top: NonZeroUsize,
-    shape: Shape,
-    fresh: bool,
+    /// The bits of the shape, and [`FRESH`] above them. One word, so that a slot travels in two registers.
+    word: usize,
     /// Not `Send`, not `Sync`.
     _thread: PhantomData<*mut ()>,
 }
@@ -44,7 +49,8 @@ impl Slot {
     /// Wraps memory that is guarded and belongs to nobody else.
     #[inline]
     pub(super) fn new(top: NonZeroUsize, shape: Shape, fresh: bool) -> Self {
-        Slot { top, shape, fresh, _thread: PhantomData }
+        let word = if fresh { shape.bits() | FRESH } else { shape.bits() };
+        Slot { top, word, _thread: PhantomData }
     }
 
     /// The end of the slot, exclusive.
@@ -62,38 +68,38 @@ impl Slot {
     /// Where the user of the slot may start building downwards; a multiple of 16.
     #[inline]
     pub(crate) fn colored_top(&self) -> usize {
-        let colour = (self.top() >> self.shape.log2) % COLOURS;
+        let colour = (self.top() >> self.shape().log2()) % COLOURS;
         self.top() - RESERVED - colour * COLOUR_STEP
     }
 
     /// The first address above the guard.
     #[inline]
     pub(crate) fn floor(&self) -> usize {
-        self.limit() + self.shape.guard()
+        self.limit() + self.shape().guard()
     }
 
     /// The lowest address of the slot, which is the guard's.
     #[inline]
     pub(crate) fn limit(&self) -> usize {
-        self.top() - self.shape.size()
+        self.top() - self.shape().size()
     }
 
     /// The size of the slot in bytes, guard included.
     #[inline]
     pub(crate) fn size(&self) -> usize {
-        self.shape.size()
+        self.shape().size()
     }
 
     /// The slot's dimensions.
     #[inline]
     pub(super) fn shape(&self) -> Shape {
-        self.shape
+        Shape::from_bits(self.word)
     }
 
     /// Whether this slot is handed out for the first time.
     #[inline]
     pub(crate) fn is_fresh(&self) -> bool {
-        self.fresh
+        self.word & FRESH != 0
     }
 
     /// Says who runs on this stack from now on; null means nobody.

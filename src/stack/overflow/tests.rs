@@ -27,7 +27,12 @@ fn write_to(address: usize) {
 
 fn labelled(size: usize, kind: &'static str, name: Option<&str>) -> (Slot, u32) {
     let slot = acquire(size).unwrap();
-    let label = Box::leak(Box::new(Label { kind, name: name.map(Into::into), made_at: Location::caller() }));
+    let label = Box::leak(Box::new(Label {
+        kind,
+        name: name.map(Into::into),
+        made_at: Location::caller(),
+        owner: std::ptr::null(),
+    }));
     // SAFETY: the label is never freed.
     unsafe { slot.set_label(label) };
     (slot, label.made_at.line())

@@ -196,7 +196,7 @@ fn a_thread_that_lost_its_pool_leaks_what_is_released_and_gets_nothing() {
         close();
         give_back([slot]);
         assert_eq!(stats(), Stats::default());
-        touch(&Slot::new(NonZeroUsize::new(top).unwrap(), Shape { log2: 16, guard_log2: 12 }, false));
+        touch(&Slot::new(NonZeroUsize::new(top).unwrap(), Shape::new(16, 12), false));
     });
 }
 
@@ -230,7 +230,7 @@ fn destructors_of_thread_locals_that_come_late_get_an_error() {
 
 #[test]
 fn neighbours_become_one_run() {
-    let shape = Shape { log2: 16, guard_log2: 12 };
+    let shape = Shape::new(16, 12);
     let tops: Vec<_> = [2, 3, 4, 7, 9, 10].map(|i| NonZeroUsize::new(i << 16).unwrap()).into();
     let expected = [(1, 3), (6, 1), (8, 2)].map(|(i, n)| Span { start: i << 16, len: n << 16 });
     assert_eq!(runs(&tops, shape), expected);
