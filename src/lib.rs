@@ -10,6 +10,7 @@ pub mod stack;
 
 mod coroutine;
 pub mod generator;
+pub mod manual;
 
 pub use coroutine::{grow, grow_with};
 pub use generator::{

@@ -1,0 +1,91 @@
+//! What the crate is made of, and the way of a value through it.
+//!
+//! # Layers
+//!
+//! A layer names only those above it in this table; a test in `tests/tidy.rs` holds it to that.
+//!
+//! | layer | what it knows | what it must not know |
+//! |---|---|---|
+//! | `stack` | memory: slots, guards, the pool of a thread, the report of an overflow | what runs on a stack |
+//! | `coroutine` | the switch between two stacks, which coroutine is the innermost, growth, a thread's end | values, errors, Python |
+//! | `generator` | the protocol: states, send, throw, close, delegation, scopes, context managers | any runtime |
+//!
+//! What is absent matters as much as what is there:
+//! - only `coroutine.rs` knows corosensei;
+//! - `unsafe` stands in `stack`, `coroutine.rs` and the lower files of `generator`, and nowhere else;
+//! - generators know nothing of schedulers: they work on any thread, and what comes on top of them later
+//!   adds to them without changing them.
+//!
+//! # One slot is one generator
+//!
+//! A slot is a piece of address space whose size is a power of two. All of a generator lies in it, so
+//! making one takes a slot from the pool and nothing from the heap:
+//!
+//! ```text
+//!   top of the slot     ┌────────────────────────────────┐
+//!                       │ label pointer, colour          │  who runs here: read by the overflow report
+//!                       ├────────────────────────────────┤
+//!                       │ Whole ─ Record ─ Yielder ─ Core│  one address for all four: each begins with the next
+//!                       │  └ body  └ returned └ values   │
+//!                       ├────────────────────────────────┤
+//!                       │ frames of the body             │
+//!                       │              │ grows down      │
+//!                       │              ▼                 │
+//!                       ├────────────────────────────────┤
+//!   bottom              │ guard: any touch is reported   │
+//!                       └────────────────────────────────┘
+//! ```
+//!
+//! `Core` is what untyped code sees: the coroutine, the state, and what the generator delegates to. `Yielder`
+//! adds the values that go out and come in, and is what bodies get; `Record` adds the value that is returned,
+//! and is what handles point to; `Whole` adds the body until it begins.
+//!
+//! # The way of a value
+//!
+//! `next()` on a generator that waits at a yield:
+//! 1. reads the state: it must be suspended, and the thread must not be ending;
+//! 2. writes what is sent into the header (nothing, for `next`) and sets the state to running;
+//! 3. notes this coroutine as the innermost of the thread and switches stacks;
+//! 4. the body wakes inside its `yield_`, looks at one bit that says whether something was thrown, takes
+//!    what was sent and goes on;
+//! 5. at its next `yield_` it checks that it is the innermost coroutine and that nothing unwinds, writes the
+//!    value into the header, sets the state to suspended and switches back;
+//! 6. the resumer restores what was innermost before and takes the value out of the header.
+//!
+//! The body's side is inlined up to the user's code: a function that isn't would return after a change of stacks,
+//! and the processor would mispredict that.
+//!
+//! # The way of an error
+//!
+//! `throw` puts the error into the header as a parcel, sets the bit and resumes. In the body `try_yield` returns
+//! it, and `yield_` raises an unwind whose payload is only a number; the error waits in the header. At the root of
+//! the stack the unwind is caught: if the number is that of the unwind under way, the parcel says how the body
+//! ended; any other payload is a panic, and goes on in the resumer. No unwind crosses a switch by itself.
+//!
+//! `close` is a throw of `Exit` whose outcome is read differently. Dropping is a close whose outcome goes to the
+//! unraisable hook. A body that yields during a drop is unwound by force: from then on not even
+//! `try_yield` returns. One that catches that too, several times, loses its stack, which is leaked for ever.
+//!
+//! # Delegation
+//!
+//! A generator in `yield_from` points to its delegate, and these links form chains. The generator that is
+//! resumed switches to the end of its chain directly, and the value comes straight back, so that its cost
+//! does not depend on the number of links. `generator/delegation.rs` opens with the reason why the
+//! path that is kept for this is always right, although inner generators may be shared.
+//!
+//! # Stacks
+//!
+//! Arenas are large mappings, carved into slots as they are needed, with guards installed in batches. A thread's
+//! pool hands out the slot that was used last. Slots that lie free above a water mark have their memory given back in
+//! batches. The signal handler for an overflow finds the slot by arithmetic on the faulting address and prints the
+//! generator's name and where it was made; faults that aren't in a guard go to the handler that was there
+//! before.
+//!
+//! A slot that was not given back, because its generator was leaked, is never used again, unmapped or
+//! trimmed, also when its thread ends: there may be borrows of it.
+//!
+//! # Where to begin reading
+//!
+//! `coroutine.rs` (the switch and its invariants), `generator/core.rs` (the states), `generator/record.rs` (every operation),
+//! `generator/yielder.rs` (the body's side). Then `stack/pool.rs` and `generator/delegation.rs`, which are the
+//! subtle ones. `examples/tour` uses all of it.

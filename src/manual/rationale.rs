@@ -1,0 +1,99 @@
+//! What else could have been done, and why it was not.
+//!
+//! Each section has what was wanted, the ways to get it, and the choice.
+//!
+//! # Stacks, not state machines
+//!
+//! Wanted: a function that stops in the middle, written as any other function, called by any other.
+//!
+//! | way | for it | against it |
+//! |---|---|---|
+//! | state machines (`async`, genawaiter) | no stack; a frame of the exact size | every caller on the way must be one too; recursion needs boxes; borrows across a yield need pins |
+//! | a thread for each generator | works everywhere | microseconds for a value; what it holds must be `Send` |
+//! | a stack for each generator | any depth, any callee, any library | a page of memory at least; an assembly switch |
+//!
+//! A stack costs one page, and from a pool it costs nothing to speak of to make. In exchange a recursive
+//! function, a visitor, or a callback that some library calls can all yield as they are.
+//!
+//! # The switch is corosensei's
+//!
+//! Switching stacks is a few lines of assembly for each processor and operating system, and unwinding and
+//! backtraces through them are many more. corosensei has these, tested and maintained. Its interface is
+//! narrow enough that one file holds all that is known of it, so the choice can be taken back.
+//!
+//! # A started generator stays on its thread
+//!
+//! A stack holds whatever its functions hold: an `Rc`, a lock guard, a reference into a thread-local, an
+//! address of one that the compiler has kept in a register. Nothing in a type says what a stack holds, so
+//! no bound on the closure makes it safe to move one. Hence `Generator` is never `Send`.
+//!
+//! | way | why not |
+//! |---|---|
+//! | `Send` if the closure is | the closure's captures say nothing of its locals |
+//! | an `unsafe` promise by the user | the user would answer for every library that the body calls |
+//!
+//! # All operations take `&self`
+//!
+//! A generator can reach itself: by an `Rc` in its own body, or by another one that it advances. Python
+//! answers "already executing". With `&mut self` the sharing would need a `RefCell`, whose borrow panics
+//! where an error is due. So the state lies in cells and the answer is a value. The same makes `for v in &g`
+//! possible, and generators that several others delegate to.
+//!
+//! # Throw and close unwind
+//!
+//! Wanted: when an error is thrown in, or the generator is closed, and the body doesn't care, its
+//! destructors run and nothing else of it does.
+//!
+//! | way | why not |
+//! |---|---|
+//! | every yield returns a `Result` | each function on the way has an error type to carry; closures given to std's adaptors can't |
+//! | the stack is dropped without unwinding | destructors don't run: unsound where others rely on them |
+//! | an ordinary panic | it prints a message, and an end is no failure |
+//!
+//! So `yield_` raises an unwind without the panic hook, and who wants to look uses `try_yield`. The
+//! payload is a private token; the error itself stays in the generator, since it need not be `Send`.
+//!
+//! A `catch_unwind` in somebody's library between the yield and the body's root may catch that token. The
+//! generator keeps what it was told, so the next yield is told again. What ignores its end in this way, or by
+//! yielding from `try_yield`'s error, is reported; in a drop it is then unwound by force, and what even catches that is
+//! leaked, since the stack of a live frame must never be used again.
+//!
+//! # Two kinds of body, `new` and `try_new`
+//!
+//! Stable Rust can't ask whether a type parameter `R` is a `Result`, so a body says by its constructor
+//! whether its `Err` is a value like any other or an error that is raised.
+//!
+//! # What is sent goes through the generator's header
+//!
+//! corosensei passes a value with each switch. An enum of "a value, an error, an end" there would be written
+//! and examined for each value, and values over a register's size copied through memory twice. In the
+//! header a value is written once where the body finds it, and a command is a bit in a state word that is read anyway.
+//!
+//! # Delegation resumes the innermost generator
+//!
+//! One resumption for each level makes a value's cost grow with depth: a recursive walk of a balanced tree by
+//! `yield from` then costs a logarithm too much, and of a list a factor of its length. Here the one that is resumed
+//! knows the innermost and switches to it directly. The price is a cache that must be right when inner
+//! generators are shared, advanced or closed by others; the rule that keeps it so stands in that file.
+//!
+//! # Borrowing bodies run in a scope
+//!
+//! A stack that is never unwound may still hold borrows. `mem::forget` is safe, so a generator that owns its
+//! stack by value can be forgotten and its memory with borrowed data left behind; macros that pin it in a local don't help, since
+//! an `async` block that holds that local can be leaked as well. Only a function that calls the user's closure can be sure to
+//! run its end. `scoped` is that function, and its handle has no ownership to forget or to swap.
+//!
+//! # Guard pages and pools
+//!
+//! Every stack ends in pages that can't be touched. Protecting them in the usual way splits a mapping in two, and Linux
+//! allows some 65,000 mappings, which is about 32,000 stacks. Newer kernels (6.13) can mark guard pages without
+//! splitting; cede uses that where it is there, and the usual way where it is not.
+//!
+//! Mapping a stack costs microseconds, a value nanoseconds. So stacks are kept by the thread that made them, the last
+//! used first, since its pages are warm. Memory is given back in batches above a water mark rather than on each
+//! drop, which would cost more than the generator did.
+//!
+//! # Unwinding is required
+//!
+//! With `panic = "abort"` a suspended generator could not be dropped: nothing would run its destructors, and dropping it
+//! would end the process without a word. cede refuses to compile there, with that reason.
