@@ -1,0 +1,161 @@
+//! What must not compile does not compile, and which types may cross threads.
+//!
+//! The rules are in the soundness chapter of the manual; each file of `tests/ui` opens with the one that it holds. Their expected
+//! messages belong to the stable compiler of the day: after an update, `TRYBUILD=overwrite cargo test --test soundness` writes
+//! them anew, and the difference shows whether each program is still refused for the reason that it was written for.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::fs;
+use std::marker::PhantomData;
+use std::path::Path;
+use std::process::Command;
+use std::rc::Rc;
+
+use cede::generator::Builder;
+use cede::stack::{StackError, Stats};
+use cede::{
+    AlreadyEntered, BlockPanicked, Closing, DelegateInfo, ExitStack, Fallible, Generator, GeneratorContext,
+    GeneratorError, GeneratorExit, GeneratorState, NullContext, Scoped, SendError, Step, StopIteration,
+    Suppress, Thrown, Unraisable, Yielder,
+};
+
+#[test]
+fn unsound_programs_do_not_compile() {
+    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+}
+
+/// Without unwinding a suspended stack could not be cleaned up: the crate says so instead of aborting one day.
+#[test]
+fn a_build_that_aborts_on_panic_is_refused_with_the_reason() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new(env!("CARGO"))
+        .current_dir(root)
+        .args(["check", "--lib", "--offline", "--color=never", "--target-dir", "target/panic-abort"])
+        .env("CARGO_PROFILE_DEV_PANIC", "abort")
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .output()
+        .expect("cargo runs");
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "panic=abort was accepted");
+    assert!(messages.contains("panic = \"abort\""), "refused without the reason:\n{messages}");
+}
+
+/// `SendProbe::<T>::HOLDS` is the inherent constant where `T: Send`, and otherwise that of [`Otherwise`].
+struct SendProbe<T>(PhantomData<T>);
+
+/// The same for `Sync`.
+struct SyncProbe<T>(PhantomData<T>);
+
+trait Otherwise {
+    const HOLDS: bool = false;
+}
+
+impl<T> Otherwise for SendProbe<T> {}
+
+impl<T> Otherwise for SyncProbe<T> {}
+
+impl<T: Send> SendProbe<T> {
+    const HOLDS: bool = true;
+}
+
+impl<T: Sync> SyncProbe<T> {
+    const HOLDS: bool = true;
+}
+
+/// Asserts for each type whether it is `Send` and whether it is `Sync`, and gives the names of the types.
+macro_rules! crosses_threads {
+    ($($type:ty: $send:literal, $sync:literal;)*) => {{
+        $(
+            let found = (SendProbe::<$type>::HOLDS, SyncProbe::<$type>::HOLDS);
+            assert_eq!(found, ($send, $sync), "(Send, Sync) of {}", stringify!($type));
+        )*
+        [$(stringify!($type)),*]
+    }};
+}
+
+/// Not `Send`, and so what it is put into is not either.
+type Local = Rc<()>;
+
+/// `Send` but not `Sync`.
+type Single = Cell<u8>;
+
+#[test]
+fn each_public_type_crosses_threads_only_where_it_may() {
+    let named = crosses_threads! {
+        u8: true, true;
+        Local: false, false;
+        Single: true, false;
+
+        Generator<u8>: false, false;
+        Generator<u8, u8, u8>: false, false;
+        &'static Generator<u8>: false, false;
+        Fallible<Generator<u8>>: false, false;
+        Scoped<'static, u8, (), ()>: false, false;
+        Yielder<u8>: false, false;
+        Yielder<u8, u8>: false, false;
+        &'static Yielder<u8>: false, false;
+        Builder: true, true;
+
+        Step<u8, u8>: true, true;
+        Step<Local, u8>: false, false;
+        Step<u8, Single>: true, false;
+        GeneratorState: true, true;
+        DelegateInfo: true, true;
+
+        Thrown: false, false;
+        GeneratorExit: true, true;
+        StopIteration: false, false;
+        GeneratorError: false, false;
+        SendError<u8>: false, false;
+        Unraisable: false, false;
+
+        GeneratorContext<u8>: false, false;
+        ExitStack<'static>: false, false;
+        Closing<u8>: false, false;
+        Suppress<Local>: true, true;
+        NullContext<u8>: true, true;
+        NullContext<Local>: false, false;
+        BlockPanicked: true, true;
+        AlreadyEntered: true, true;
+
+        StackError: true, true;
+        Stats: true, true;
+    };
+    assert_names_all(&named);
+}
+
+/// Types that are `pub` for the sake of a sealed trait and that nobody can name.
+const UNNAMEABLE: &[&str] = &["Record"];
+
+/// The matrix leaves no public type out: lints see to it that what is `pub` can be reached.
+fn assert_names_all(named: &[&str]) {
+    let words = |text: &str| {
+        text.split(|c: char| !c.is_alphanumeric() && c != '_').map(String::from).collect::<Vec<_>>()
+    };
+    let named: BTreeSet<String> = named.iter().flat_map(|name| words(name)).collect();
+    let mut missing = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            for line in fs::read_to_string(&path).unwrap().lines() {
+                let line = words(line.trim_start());
+                if let [public, "struct" | "enum" | "union", name, ..] =
+                    &line.iter().map(String::as_str).collect::<Vec<_>>()[..]
+                    && *public == "pub"
+                    && !named.contains(*name)
+                    && !UNNAMEABLE.contains(name)
+                {
+                    missing.push(format!("{name} of {}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "public types that are not in the matrix: {missing:?}");
+}
