@@ -149,7 +149,7 @@ pub(super) fn slot_at(address: usize) -> Option<Place> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_pointer_width = "64"))]
 mod tests {
     use super::*;
 

@@ -50,8 +50,9 @@ static EMPTY: Empty = Empty(Pool::new());
 
 struct Empty(Pool);
 
-// SAFETY: the cells are only read: with `len`, `floor` and `mark` zero and no store, every path through `acquire`,
-// `release` and `stats` returns or replaces the pool before it writes.
+// SAFETY: several threads read these cells and none writes them. With `len`, `floor` and `mark` zero the fast paths stop
+// before they write; `acquire_slowly` replaces this pool before it goes on; `release_at_mark` and `stats` stop at a
+// list that is null, before they borrow the store (a borrow counts, and so writes).
 unsafe impl Sync for Empty {}
 
 struct Pool {
@@ -61,7 +62,8 @@ struct Pool {
 /// The free slots of one size. Only the pool's thread touches it.
 #[repr(align(64))]
 struct Class {
-    /// The tops of the dirty free slots, the last used at the end. Points into `Store::list`.
+    /// The tops of the dirty free slots, the last used at the end. Points into `Store::list`; null until the first slot
+    /// of this size is carved, and for ever in the empty pool.
     list: Cell<*mut NonZeroUsize>,
     /// How many dirty free slots there are.
     len: Cell<usize>,
@@ -271,9 +273,12 @@ impl Class {
     #[cold]
     #[inline(never)]
     fn release_at_mark(&self, slot: Slot) {
+        if self.list.get().is_null() {
+            // The thread has lost its pool: the slot is leaked.
+            return;
+        }
         let mut store = self.store.borrow_mut();
-        // Without a store this is the empty pool, and the slot is leaked.
-        let Some(store) = store.as_deref_mut() else { return };
+        let store = store.as_deref_mut().expect("a class with a list has a store");
         if self.len.get() >= store.handed.min(store.list.capacity()) {
             debug_assert!(false, "more slots are released than were handed out");
             return;
@@ -414,6 +419,10 @@ pub fn stats() -> Stats {
     with_pool(|pool| {
         let mut stats = Stats::default();
         for class in &pool.classes {
+            // A class of the empty pool, which all threads share, must not be borrowed.
+            if class.list.get().is_null() {
+                continue;
+            }
             if let Some(store) = class.store.borrow().as_deref() {
                 stats.in_use += class.in_use(store);
                 stats.high_water += store.handed;

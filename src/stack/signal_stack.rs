@@ -54,9 +54,11 @@ impl Drop for SignalStack {
     fn drop(&mut self) {
         if current().is_some_and(|stack| stack.ss_sp == self.start()) {
             let none = libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
-            // SAFETY: taking a signal stack away is allowed while no handler runs on it, and destructors of
-            // thread-locals are not called from handlers.
-            unsafe { libc::sigaltstack(&none, ptr::null_mut()) };
+            // SAFETY: the call only changes what the kernel knows of this thread.
+            if unsafe { libc::sigaltstack(&none, ptr::null_mut()) } != 0 {
+                // A handler that runs on it has called `exit`, and goes on running.
+                return;
+            }
         }
         // SAFETY: the mapping is ours, and no longer the thread's signal stack.
         unsafe { libc::munmap(self.mapping, self.len) };
