@@ -180,8 +180,9 @@ pub struct GeneratorContext<V: 'static> {
 ///   the way. [`Yielder::try_yield`] gives it to the body, which suppresses it by returning, and hands it on
 ///   by [`Thrown::rethrow`](crate::Thrown::rethrow).
 ///
-/// An error that passes through comes out as the same box that went in. That holds for a
-/// [`StopIteration`] too, which leaves other generators as [`GeneratorError::RaisedStopIteration`].
+/// An error that passes through comes out as the same box that went in. A [`StopIteration`] of the block, which
+/// would leave other generators as [`GeneratorError::RaisedStopIteration`], passes as a `StopIteration` too; one
+/// that the body raises in its place is taken for it.
 ///
 /// # Errors
 ///
