@@ -68,10 +68,13 @@ impl Entry {
     fn slot_at(&self, address: usize) -> Option<Place> {
         let before = self.sequence.load(Ordering::Acquire);
         let (start, end) = (self.start.load(Ordering::Relaxed), self.end.load(Ordering::Relaxed));
+        // Most entries end here, and need no second look: a wrong no comes only from one that is being written.
+        if !(start..end).contains(&address) {
+            return None;
+        }
         let shape = Shape::from_bits(self.shape.load(Ordering::Relaxed));
         fence(Ordering::Acquire);
-        let after = self.sequence.load(Ordering::Relaxed);
-        if before != after || !before.is_multiple_of(2) || !(start..end).contains(&address) {
+        if before != self.sequence.load(Ordering::Relaxed) || !before.is_multiple_of(2) {
             return None;
         }
         let limit = start + ((address - start) & !(shape.size() - 1));
