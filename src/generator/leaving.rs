@@ -29,8 +29,8 @@ use super::unraisable;
 /// The error that a context manager's exit sees when its block was left by a panic or another unwind.
 ///
 /// The exit cannot suppress it: whatever it answers, the unwind goes on afterwards. In the body of a
-/// [`contextmanager`](crate::contextmanager) it arrives at the yield as `Thrown::Error`, so that a transaction
-/// rolls back after a panic as it does after an error.
+/// [`contextmanager`](crate::contextmanager) it arrives at the yield as `Thrown::Error`, so that a
+/// transaction rolls back after a panic as it does after an error.
 ///
 /// # Examples
 ///
