@@ -157,8 +157,8 @@ fn contextmanager_no_reraise() {
 
 #[test]
 fn an_error_handed_on_by_try_yield_is_the_same_one() {
-    let bodies: [fn(&Yielder<()>) -> Result<(), Thrown>; 2] =
-        [|y| y.try_yield(()), |y| y.try_yield(()).map_err(|thrown| thrown.rethrow())];
+    type Body = fn(&Yielder<()>) -> Result<(), Thrown>;
+    let bodies: [Body; 2] = [|y| y.try_yield(()), |y| y.try_yield(()).map_err(|thrown| thrown.rethrow())];
     for body in bodies {
         let mut manager = try_contextmanager(body);
         manager.enter().unwrap();
@@ -252,7 +252,8 @@ fn contextmanager_except() {
 
 #[test]
 fn contextmanager_except_stopiter() {
-    let managers: [fn() -> Box<dyn ContextManager<Value = ()>>; 3] = [
+    type Manager = Box<dyn ContextManager<Value = ()>>;
+    let managers: [fn() -> Manager; 3] = [
         || Box::new(contextmanager(|y| y.yield_(()))),
         || Box::new(try_contextmanager(|y| y.try_yield(()))),
         || Box::new(contextmanager(|y| y.try_yield(()).unwrap_or_else(|thrown| thrown.rethrow()))),

@@ -32,7 +32,8 @@ use super::{Generator, Scoped, unraisable};
 /// }
 ///
 /// let door = Door::default();
-/// with(closing(&door), |door| Ok::<_, Box<dyn Error>>(assert!(!door.0.get()))).unwrap();
+/// let open = with(closing(&door), |door| Ok::<_, Box<dyn Error>>(!door.0.get()));
+/// assert_eq!(open.unwrap(), Some(true));
 /// assert!(door.0.get());
 /// ```
 pub trait Close {
@@ -86,7 +87,7 @@ pub struct Closing<C> {
 /// use cede::{Generator, GeneratorState, closing, with};
 /// use std::fmt;
 ///
-/// let numbers = Generator::new(|y| (0..).for_each(|n| y.yield_(n)));
+/// let numbers = Generator::new(|y| (0..9).for_each(|n| y.yield_(n)));
 /// let first = with(closing(&numbers), |numbers| Ok::<_, fmt::Error>(numbers.take(3).collect::<Vec<i32>>()));
 /// assert_eq!(first.unwrap(), Some(vec![0, 1, 2]));
 /// assert_eq!(numbers.state(), GeneratorState::Closed);

@@ -103,7 +103,10 @@ fn an_error_thrown_into_a_generator_inside_the_block_goes_on_whatever_exit_says(
             assert_eq!(panicked.message(), None);
             flag.set(true);
         });
-        let _ = with(manager, |()| Ok::<_, Fault>(y.yield_(1)));
+        let _ = with(manager, |()| {
+            y.yield_(1);
+            Ok::<_, Fault>(())
+        });
         unreachable!("the unwind goes on");
     });
     g.advance().unwrap();
@@ -120,7 +123,10 @@ fn an_error_thrown_into_a_generator_inside_the_block_goes_on_whatever_exit_says(
 fn closing_a_generator_inside_the_block_runs_exit() {
     let (seen, manager) = witness();
     let g = Generator::new(move |y: &Yielder<u32>| {
-        let _ = with(manager, |()| Ok::<_, Fault>(y.yield_(1)));
+        let _ = with(manager, |()| {
+            y.yield_(1);
+            Ok::<_, Fault>(())
+        });
     });
     g.advance().unwrap();
     g.close().unwrap();
