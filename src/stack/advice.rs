@@ -1,8 +1,8 @@
 //! Advice to the kernel about many spans of memory at once.
 //!
 //! Linux takes a list of spans in one system call (`process_madvise`, on the calling process itself from 6.14
-//! on, by the descriptor that stands for it). It costs 0.7 µs a span where a call for each costs 1.8. Where it does not
-//! work, each span is a call of its own.
+//! on, by the descriptor that stands for it). It costs 0.7 µs a span where a call for each costs 1.8. Where
+//! it does not work, each span is a call of its own.
 
 use std::io;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -26,7 +26,8 @@ const DISCARD: libc::c_int = libc::MADV_DONTNEED;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const DISCARD: libc::c_int = libc::MADV_FREE;
 
-/// Gives the memory of the spans back to the operating system and keeps the address space. Guards survive this.
+/// Gives the memory of the spans back to the operating system and keeps the address space. Guards survive
+/// this.
 ///
 /// A failure is not an error: memory that is locked is simply kept.
 ///
@@ -62,8 +63,8 @@ pub(super) unsafe fn advise(spans: &[Span], advice: libc::c_int) -> io::Result<(
 /// As for [`advise`].
 #[cfg(any(target_os = "linux", target_os = "android"))]
 unsafe fn advise_together(spans: &[Span], advice: libc::c_int) -> usize {
-    /// The descriptor that stands for the calling thread's process (`PIDFD_SELF_THREAD`). A real one would mean the
-    /// parent after a fork.
+    /// The descriptor that stands for the calling thread's process (`PIDFD_SELF_THREAD`). A real one would
+    /// mean the parent after a fork.
     const SELF: libc::c_int = -10_000;
     /// The most that the kernel takes in one call.
     const SPANS_MAX: usize = 1_024;
@@ -85,8 +86,8 @@ unsafe fn advise_together(spans: &[Span], advice: libc::c_int) -> usize {
             )
         };
         if advised < 0 {
-            // Whether it is the call that is unknown or the advice that is refused: single calls will tell, and
-            // a kernel that refuses one kind of advice is not asked in this way again.
+            // Whether it is the call that is unknown or the advice that is refused: single calls will tell,
+            // and a kernel that refuses one kind of advice is not asked in this way again.
             WORKS.store(false, Ordering::Relaxed);
         } else if advised as usize == bytes {
             done += part.len();

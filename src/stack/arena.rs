@@ -6,9 +6,9 @@
 //!   ├──── handed ─────┼──── guarded ────┼───────── untouched address space ──┤
 //! ```
 //!
-//! Slots are handed out from left to right, each once; later they come from the pool. Their guards are installed a
-//! batch ahead, in batches that grow, so that a thread with one generator pays for one and a thread with a million pays
-//! one system call for each 64.
+//! Slots are handed out from left to right, each once; later they come from the pool. Their guards are
+//! installed a batch ahead, in batches that grow, so that a thread with one generator pays for one and a
+//! thread with a million pays one system call for each 64.
 
 use std::num::NonZeroUsize;
 use std::{io, ptr};
@@ -112,8 +112,9 @@ impl Arena {
     }
 }
 
-/// Flags of the mapping. MAP_STACK has no effect on Linux but is required on OpenBSD; on FreeBSD it would make a mapping
-/// that grows. Without NORESERVE the kernel may refuse address space that will never be touched.
+/// Flags of the mapping. MAP_STACK has no effect on Linux but is required on OpenBSD; on FreeBSD it would
+/// make a mapping that grows. Without NORESERVE the kernel may refuse address space that will never be
+/// touched.
 const FLAGS: libc::c_int = libc::MAP_PRIVATE | libc::MAP_ANON | EXTRA_FLAGS;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const EXTRA_FLAGS: libc::c_int = libc::MAP_NORESERVE | libc::MAP_STACK;

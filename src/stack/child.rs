@@ -1,4 +1,5 @@
-//! For tests that need a process of their own: because it ends badly, or because they count what belongs to the process.
+//! For tests that need a process of their own: because it ends badly, or because they count what belongs to
+//! the process.
 
 use std::env;
 use std::process::{Command, Output};
@@ -13,8 +14,8 @@ pub(super) fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs the test of this name again in a child, where `body` is called. Returns what came of it, to the parent; the child
-/// does not return when its body did.
+/// Runs the test of this name again in a child, where `body` is called. Returns what came of it, to the
+/// parent; the child does not return when its body did.
 pub(super) fn run(test: &str, environment: &[(&str, &str)], body: impl FnOnce()) -> Output {
     if env::var_os(MARK).is_some_and(|mark| mark == test) {
         body();

@@ -1,10 +1,10 @@
 //! All arenas of the process, for the signal handler: a list that it can read at any moment.
 //!
-//! The handler interrupts any thread anywhere, so it may neither wait for a lock nor meet memory that is freed. Entries
-//! are therefore never freed, only emptied and used again, and each carries a sequence number: odd while it is being
-//! written, changed when it was. A reader that sees a number which is odd or which changes skips the entry. It
-//! loses nothing: the arena of the stack that overflows is in use, so that its entry is not being
-//! written.
+//! The handler interrupts any thread anywhere, so it may neither wait for a lock nor meet memory that is
+//! freed. Entries are therefore never freed, only emptied and used again, and each carries a sequence number:
+//! odd while it is being written, changed when it was. A reader that sees a number which is odd or which
+//! changes skips the entry. It loses nothing: the arena of the stack that overflows is in use, so that its
+//! entry is not being written.
 //!
 //! The first chunk of entries is static; further ones are allocated, linked behind it and leaked.
 
@@ -68,7 +68,8 @@ impl Entry {
     fn slot_at(&self, address: usize) -> Option<Place> {
         let before = self.sequence.load(Ordering::Acquire);
         let (start, end) = (self.start.load(Ordering::Relaxed), self.end.load(Ordering::Relaxed));
-        // Most entries end here, and need no second look: a wrong no comes only from one that is being written.
+        // Most entries end here, and need no second look: a wrong no comes only from one that is being
+        // written.
         if !(start..end).contains(&address) {
             return None;
         }

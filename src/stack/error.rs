@@ -22,8 +22,9 @@ pub enum StackError {
     /// More bytes were asked for than any stack can have.
     #[error("a stack of {0} bytes is larger than any address space has room for")]
     TooLarge(usize),
-    /// The kernel's limit on the number of mappings of a process was reached. This happens near 32,000 stacks where guard
-    /// pages have to be made by `mprotect`: on Linux before 6.13, and where memory is locked by `mlockall`.
+    /// The kernel's limit on the number of mappings of a process was reached. This happens near 32,000 stacks
+    /// where guard pages have to be made by `mprotect`: on Linux before 6.13, and where memory is locked by
+    /// `mlockall`.
     #[error(
         "the limit on memory mappings is reached: each stack takes two of them where the kernel has no guard \
          pages inside a mapping; raise vm.max_map_count (`sysctl -w vm.max_map_count=1048576`), use Linux 6.13 \

@@ -1,9 +1,9 @@
 //! Guards: the low end of a slot, which nobody can touch without a fault.
 //!
-//! Two kinds. `MADV_GUARD_INSTALL` (Linux 6.13) marks pages inside a mapping and splits nothing, so that a million stacks
-//! fit in the default limits. `mprotect` works everywhere, but makes two mappings of each stack, and
-//! Linux allows 65,530 of them unless told otherwise. The second serves where the first is not to be had: on older kernels, on
-//! other systems, and for memory locked by `mlockall`. The environment variable
+//! Two kinds. `MADV_GUARD_INSTALL` (Linux 6.13) marks pages inside a mapping and splits nothing, so that a
+//! million stacks fit in the default limits. `mprotect` works everywhere, but makes two mappings of each
+//! stack, and Linux allows 65,530 of them unless told otherwise. The second serves where the first is not to
+//! be had: on older kernels, on other systems, and for memory locked by `mlockall`. The environment variable
 //! `CEDE_STACK_GUARD=mprotect` asks for it.
 
 use std::io;

@@ -16,24 +16,24 @@
 //!   limit      ─►└──────────────────────────┘  low address
 //! ```
 //!
-//! Slots are carved from *arenas*, which are large mappings that cost address space and nothing else until they
-//! are touched. Every thread has a *pool* of free slots for each size, last used first, because the
-//! slot that was used last is the one that the caches still hold.
+//! Slots are carved from *arenas*, which are large mappings that cost address space and nothing else until
+//! they are touched. Every thread has a *pool* of free slots for each size, last used first, because the slot
+//! that was used last is the one that the caches still hold.
 //!
 //! Invariants:
-//! - A slot that was never released is never reused, unmapped or trimmed, also when its thread ends. Coroutines
-//!   that were leaked may be lent to somebody, so their memory has to outlive everything.
+//! - A slot that was never released is never reused, unmapped or trimmed, also when its thread ends.
+//!   Coroutines that were leaked may be lent to somebody, so their memory has to outlive everything.
 //! - Slots never change threads: the thread that acquired a slot is the one that releases it.
-//! - No lock is taken and no system call is made by an acquire that finds a free slot, nor by a release, except
-//!   for the trimming which is spread over many of them ([`retention`] says when it happens).
+//! - No lock is taken and no system call is made by an acquire that finds a free slot, nor by a release,
+//!   except for the trimming which is spread over many of them ([`retention`] says when it happens).
 //!
-//! Why stacks are *coloured*: all slots of a size start at the same offset from a power of two, so that without the
-//! colour the hot ends of all stacks would compete for the same few sets of the processor's caches. With a
-//! thousand coroutines in turn, sixteen different offsets make a switch twice as fast.
+//! Why stacks are *coloured*: all slots of a size start at the same offset from a power of two, so that
+//! without the colour the hot ends of all stacks would compete for the same few sets of the processor's
+//! caches. With a thousand coroutines in turn, sixteen different offsets make a switch twice as fast.
 //!
-//! Why the pool does not give pages back on every release: that system call costs thirty times what creating and dropping
-//! a generator costs. Why it gives them back at all: a program that once had a million coroutines should
-//! not keep their memory.
+//! Why the pool does not give pages back on every release: that system call costs thirty times what creating
+//! and dropping a generator costs. Why it gives them back at all: a program that once had a million
+//! coroutines should not keep their memory.
 
 #[cfg(not(unix))]
 compile_error!(

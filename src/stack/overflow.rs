@@ -1,9 +1,9 @@
 //! The report of a stack overflow: a signal handler that names the coroutine whose stack was too small.
 //!
-//! The handler may run at any moment on any thread, on a small stack of its own. So it takes no lock, allocates nothing,
-//! and reads only atomics, the label of the stack that overflowed, and the handler that was there before. Faults
-//! that are not in the guard of a slot with a label go to that one: mostly the standard library's, which does the same for the
-//! stacks of threads.
+//! The handler may run at any moment on any thread, on a small stack of its own. So it takes no lock,
+//! allocates nothing, and reads only atomics, the label of the stack that overflowed, and the handler that
+//! was there before. Faults that are not in the guard of a slot with a label go to that one: mostly the
+//! standard library's, which does the same for the stacks of threads.
 //!
 //! It is installed once for the process, when the first thread is prepared.
 
@@ -22,8 +22,8 @@ const SIGNALS: [libc::c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
 /// What was installed before, for each signal. Written before our handler is installed, and never freed.
 static PREVIOUS: [AtomicPtr<libc::sigaction>; 2] = [const { AtomicPtr::new(ptr::null_mut()) }; 2];
 
-/// Prepares the calling thread for coroutines: installs the handler where this was not yet done, and gives the
-/// thread a signal stack where it has none. May be called again at any time.
+/// Prepares the calling thread for coroutines: installs the handler where this was not yet done, and gives
+/// the thread a signal stack where it has none. May be called again at any time.
 pub(crate) fn prepare_thread() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| (0..SIGNALS.len()).for_each(install));
@@ -31,7 +31,8 @@ pub(crate) fn prepare_thread() {
 }
 
 fn install(index: usize) {
-    // SAFETY: a sigaction of zeros is valid, the pointers are valid, and the previous action is stored before ours can be called.
+    // SAFETY: a sigaction of zeros is valid, the pointers are valid, and the previous action is stored before
+    // ours can be called.
     unsafe {
         let mut previous: libc::sigaction = MaybeUninit::zeroed().assume_init();
         if libc::sigaction(SIGNALS[index], ptr::null(), &mut previous) != 0 {
@@ -67,8 +68,8 @@ unsafe extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, con
 ///
 /// The place is that of a slot which exists.
 unsafe fn label_of(place: Place) -> Option<&'static Label> {
-    // SAFETY: the word belongs to the slot, and only atomics access it. A label is not freed while the stack that it
-    // labels is running, and it is running: it has just overflowed.
+    // SAFETY: the word belongs to the slot, and only atomics access it. A label is not freed while the stack
+    // that it labels is running, and it is running: it has just overflowed.
     unsafe { AtomicPtr::from_ptr(label_word(place.top())).load(Ordering::Relaxed).as_ref() }
 }
 
@@ -149,9 +150,9 @@ unsafe fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut
     match action {
         libc::SIG_IGN if was_sent => {}
         libc::SIG_DFL | libc::SIG_IGN => {
-            // The default action ends the process: when the instruction is repeated after this handler, or when the signal
-            // is raised again. The kernel does not ignore faults, so neither do we.
-            // SAFETY: both functions may be called in a signal handler.
+            // The default action ends the process: when the instruction is repeated after this handler, or
+            // when the signal is raised again. The kernel does not ignore faults, so neither do we. SAFETY:
+            // both functions may be called in a signal handler.
             unsafe {
                 libc::signal(signal, libc::SIG_DFL);
                 if was_sent {

@@ -11,15 +11,15 @@
 //! ```
 //!
 //! Invariants of a class:
-//! - `floor <= len`, unless the list is empty, and `len <= handed <= capacity` of the list; `mark <= capacity`. So a release below the mark
-//!   may write without a further check.
-//! - A slot is carved only when no free one is left, so that the number handed out so far is also the most that were
-//!   ever in use at once.
+//! - `floor <= len`, unless the list is empty, and `len <= handed <= capacity` of the list; `mark <=
+//!   capacity`. So a release below the mark may write without a further check.
+//! - A slot is carved only when no free one is left, so that the number handed out so far is also the most
+//!   that were ever in use at once.
 //!
-//! The fast paths read the thread's pool from a thread-local without a destructor, since one with a destructor has a
-//! state to check. Before a thread has a pool, and after it lost it, that pointer
-//! leads to [`EMPTY`], whose lists are empty and whose marks are zero: both fast paths then take their slow turn without
-//! a check of their own.
+//! The fast paths read the thread's pool from a thread-local without a destructor, since one with a
+//! destructor has a state to check. Before a thread has a pool, and after it lost it, that pointer leads to
+//! [`EMPTY`], whose lists are empty and whose marks are zero: both fast paths then take their slow turn
+//! without a check of their own.
 
 use std::cell::{Cell, RefCell};
 use std::num::NonZeroUsize;
@@ -50,9 +50,9 @@ static EMPTY: Empty = Empty(Pool::new());
 
 struct Empty(Pool);
 
-// SAFETY: several threads read these cells and none writes them. With `len`, `floor` and `mark` zero the fast paths stop
-// before they write; `acquire_slowly` replaces this pool before it goes on; `release_at_mark` and `stats` stop at a
-// list that is null, before they borrow the store (a borrow counts, and so writes).
+// SAFETY: several threads read these cells and none writes them. With `len`, `floor` and `mark` zero the fast
+// paths stop before they write; `acquire_slowly` replaces this pool before it goes on; `release_at_mark` and
+// `stats` stop at a list that is null, before they borrow the store (a borrow counts, and so writes).
 unsafe impl Sync for Empty {}
 
 struct Pool {
@@ -62,13 +62,13 @@ struct Pool {
 /// The free slots of one size. Only the pool's thread touches it.
 #[repr(align(64))]
 struct Class {
-    /// The tops of the dirty free slots, the last used at the end. Points into `Store::list`; null until the first slot
-    /// of this size is carved, and for ever in the empty pool.
+    /// The tops of the dirty free slots, the last used at the end. Points into `Store::list`; null until the
+    /// first slot of this size is carved, and for ever in the empty pool.
     list: Cell<*mut NonZeroUsize>,
     /// How many dirty free slots there are.
     len: Cell<usize>,
-    /// The slots below this index are being watched: were they used in this epoch? An acquire that gets here takes the slow path and
-    /// ends the watch.
+    /// The slots below this index are being watched: were they used in this epoch? An acquire that gets here
+    /// takes the slow path and ends the watch.
     floor: Cell<usize>,
     /// A release that finds this many dirty slots takes the slow path and may trim.
     mark: Cell<usize>,
@@ -104,8 +104,8 @@ impl Pool {
 /// The thread's pool; the empty one where it has none.
 #[inline(always)]
 fn with_pool<T>(f: impl FnOnce(&Pool) -> T) -> T {
-    // SAFETY: the pointer leads to the static pool or to one that lives until `close`. That is called when the thread's
-    // locals are destroyed, and by nothing that a pool calls.
+    // SAFETY: the pointer leads to the static pool or to one that lives until `close`. That is called when
+    // the thread's locals are destroyed, and by nothing that a pool calls.
     f(unsafe { &*POOL.get() })
 }
 
@@ -172,8 +172,8 @@ fn acquire_slowly(index: usize) -> Result<Slot, StackError> {
     with_pool(|pool| pool.classes[index].acquire_slowly(index))
 }
 
-/// Ends the thread's pool: called when the thread exits. Arenas without a slot in use are unmapped, of the others the pages of
-/// free slots are given back. Slots in use stay as they are, for ever.
+/// Ends the thread's pool: called when the thread exits. Arenas without a slot in use are unmapped, of the
+/// others the pages of free slots are given back. Slots in use stay as they are, for ever.
 pub(super) fn close() {
     let pool = POOL.replace(&raw const EMPTY.0);
     if ptr::eq(pool, &raw const EMPTY.0) {
@@ -252,7 +252,8 @@ impl Class {
             size: self.shape.get().size(),
             source: io::ErrorKind::OutOfMemory.into(),
         })?;
-        // SAFETY: `len` elements are initialised, the new list has room for more than these, and they do not overlap.
+        // SAFETY: `len` elements are initialised, the new list has room for more than these, and they do not
+        // overlap.
         unsafe { ptr::copy_nonoverlapping(store.list.as_ptr(), larger.as_mut_ptr(), self.len.get()) };
         store.list = larger;
         self.list.set(store.list.as_mut_ptr());
@@ -268,8 +269,8 @@ impl Class {
         self.mark.set(store.retention.mark(self.in_use(store)).min(store.list.capacity()));
     }
 
-    /// A release that found the list as long as the mark: puts the slot there all the same, and trims where that is
-    /// too long.
+    /// A release that found the list as long as the mark: puts the slot there all the same, and trims where
+    /// that is too long.
     #[cold]
     #[inline(never)]
     fn release_at_mark(&self, slot: Slot) {
@@ -310,7 +311,8 @@ impl Class {
         }
         let len = self.len.get();
         debug_assert!(n <= len, "only dirty slots can be trimmed");
-        // SAFETY: the first `len` elements of the list are initialised, and nothing else looks at them meanwhile.
+        // SAFETY: the first `len` elements of the list are initialised, and nothing else looks at them
+        // meanwhile.
         let list = unsafe { std::slice::from_raw_parts_mut(self.list.get(), len) };
         list[..n].sort_unstable();
         // SAFETY: the slots are free, so nobody needs what is in them.
@@ -366,8 +368,8 @@ impl Store {
         }
         if top.is_none() {
             let mut arena = Arena::reserve(shape, self.arena_bytes)?;
-            // Where guards are made by mprotect there are at most some 32,000 slots, and often the reason is that all memory
-            // is locked, so that an arena costs memory at once: there they stay small.
+            // Where guards are made by mprotect there are at most some 32,000 slots, and often the reason is
+            // that all memory is locked, so that an arena costs memory at once: there they stay small.
             if guard::kind() == Guard::Install {
                 self.arena_bytes = (self.arena_bytes * 2).min(ARENA_BYTES_MAX);
             }
@@ -401,15 +403,16 @@ pub struct Stats {
     pub pooled: usize,
     /// Free stacks whose memory was given back to the operating system.
     pub trimmed: usize,
-    /// Address space in bytes that is reserved for stacks. It is not memory: that is taken a page at a time, where a
-    /// stack is used.
+    /// Address space in bytes that is reserved for stacks. It is not memory: that is taken a page at a time,
+    /// where a stack is used.
     pub reserved_bytes: usize,
 }
 
 /// Counts the stacks of the calling thread.
 ///
-/// Stacks are kept for the next coroutine when one ends, and those that lie free for long are given back to the system. On a thread that
-/// has no coroutines, or whose pool of stacks is gone because it is exiting, all counts are zero.
+/// Stacks are kept for the next coroutine when one ends, and those that lie free for long are given back to
+/// the system. On a thread that has no coroutines, or whose pool of stacks is gone because it is exiting, all
+/// counts are zero.
 ///
 /// ```
 /// let stats = cede::stack::stats();

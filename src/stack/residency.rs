@@ -15,7 +15,8 @@ pub(crate) fn touched(slot: &Slot) -> usize {
     let mut start = slot.floor();
     while start < slot.top() {
         let len = (slot.top() - start).min(PAGES * page);
-        // SAFETY: the span is mapped as long as the slot exists, and the array has a byte for each of its pages.
+        // SAFETY: the span is mapped as long as the slot exists, and the array has a byte for each of its
+        // pages.
         let result = unsafe { libc::mincore(start as *mut _, len, resident.as_mut_ptr().cast()) };
         let pages = &resident[..len / page];
         if let (0, Some(deepest)) = (result, pages.iter().position(|page| page & 1 == 1)) {

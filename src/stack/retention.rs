@@ -1,24 +1,25 @@
 //! When the pages of free slots are given back: the policy alone, without the memory.
 //!
-//! A free slot is *dirty* while its pages are resident and *clean* when they were given back. Giving back costs about
-//! 0.3 µs a slot in a batch, and using a clean slot costs about 1 µs for the page that is touched again, against
-//! 40 ns for all of a short generator's life. So a program that takes the slots again should find them dirty, and a program that does not should
-//! not pay for them. The pool cannot know which it is, so it learns:
+//! A free slot is *dirty* while its pages are resident and *clean* when they were given back. Giving back
+//! costs about 0.3 µs a slot in a batch, and using a clean slot costs about 1 µs for the page that is touched
+//! again, against 40 ns for all of a short generator's life. So a program that takes the slots again should
+//! find them dirty, and a program that does not should not pay for them. The pool cannot know which it is, so
+//! it learns:
 //!
-//! - Up to `keep` dirty slots are held without question. It starts at 1,024, a few megabytes where stacks are shallow,
-//!   or at 256 MiB worth of slots where they are large.
-//! - With many slots in use, half as many may lie free and dirty. Above that mark, the colder half of them is given
-//!   back. As more are released the mark falls with the number in use; a million slots that are freed at once
-//!   end at `keep`, each given back once, in about thirty batches.
-//! - **Each clean slot that has to be used raises `keep` by one**: it should not have been given back. A program that makes
-//!   and drops ten thousand generators in turn pays for the pages once, and from the second round on finds
-//!   them.
+//! - Up to `keep` dirty slots are held without question. It starts at 1,024, a few megabytes where stacks are
+//!   shallow, or at 256 MiB worth of slots where they are large.
+//! - With many slots in use, half as many may lie free and dirty. Above that mark, the colder half of them is
+//!   given back. As more are released the mark falls with the number in use; a million slots that are freed
+//!   at once end at `keep`, each given back once, in about thirty batches.
+//! - **Each clean slot that has to be used raises `keep` by one**: it should not have been given back. A
+//!   program that makes and drops ten thousand generators in turn pays for the pages once, and from the
+//!   second round on finds them.
 //! - **Slots that lie idle lower it.** The pool looks at the colder half of the dirty slots, after eight
-//!   releases for each dirty slot and no sooner than after 16,384. When none of that half was used meanwhile, it is given back.
-//!   So what a burst has taught is forgotten when the program goes on without bursts.
+//!   releases for each dirty slot and no sooner than after 16,384. When none of that half was used meanwhile,
+//!   it is given back. So what a burst has taught is forgotten when the program goes on without bursts.
 //!
-//! Rejected: a fixed number of slots (wrong for somebody), clocks (they cost more than the pool does), and MADV_FREE (it saves
-//! little, and hides from the user how much memory is in use).
+//! Rejected: a fixed number of slots (wrong for somebody), clocks (they cost more than the pool does), and
+//! MADV_FREE (it saves little, and hides from the user how much memory is in use).
 
 /// The most bytes that lie in free slots without question, if all of them were dirty to the last page.
 const KEEP_BYTES: usize = 256 << 20;

@@ -1,7 +1,7 @@
 //! A stack for signal handlers, for threads that have none.
 //!
-//! A handler for stack overflow cannot run on the stack that has overflowed. The standard library gives its own threads
-//! a stack for this; threads that C code made have none, and without one the kernel ends the
+//! A handler for stack overflow cannot run on the stack that has overflowed. The standard library gives its
+//! own threads a stack for this; threads that C code made have none, and without one the kernel ends the
 //! process without a word.
 
 use std::ptr;
@@ -22,8 +22,8 @@ impl SignalStack {
         current().is_none_or(|stack| stack.ss_flags & libc::SS_DISABLE == 0)
     }
 
-    /// Maps a signal stack and makes it this thread's. `None` where the system refuses: an overflow is then not
-    /// reported, but it still ends the process.
+    /// Maps a signal stack and makes it this thread's. `None` where the system refuses: an overflow is then
+    /// not reported, but it still ends the process.
     pub(super) fn install() -> Option<Self> {
         let page = size::page_size();
         let usable = usable_size().next_multiple_of(page);
@@ -37,7 +37,8 @@ impl SignalStack {
         let made = SignalStack { mapping, len: page + usable };
         let start = made.start();
         let stack = libc::stack_t { ss_sp: start, ss_flags: 0, ss_size: usable };
-        // SAFETY: the first page of the mapping is ours, and the rest lives until it is no longer the thread's signal stack (see drop).
+        // SAFETY: the first page of the mapping is ours, and the rest lives until it is no longer the
+        // thread's signal stack (see drop).
         let installed = unsafe {
             libc::mprotect(mapping, page, libc::PROT_NONE) == 0
                 && libc::sigaltstack(&stack, ptr::null_mut()) == 0
@@ -72,7 +73,8 @@ fn current() -> Option<libc::stack_t> {
     (unsafe { libc::sigaltstack(ptr::null(), &mut stack) } == 0).then_some(stack)
 }
 
-/// What handlers need: the kernel's own frame, which is several KiB where registers are wide, and room to work.
+/// What handlers need: the kernel's own frame, which is several KiB where registers are wide, and room to
+/// work.
 fn usable_size() -> usize {
     const ROOM: usize = 64 << 10;
     #[cfg(any(target_os = "linux", target_os = "android"))]

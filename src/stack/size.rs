@@ -1,8 +1,8 @@
 //! Sizes of slots: powers of two from [`MIN_SIZE`] up, each with its own class in the pool.
 //!
-//! Why powers of two: the slot of an address is found by a shift, which is what the overflow handler needs, and a small number of
-//! classes means that a freed slot is likely to fit the next request. What is rounded up is address space,
-//! not memory.
+//! Why powers of two: the slot of an address is found by a shift, which is what the overflow handler needs,
+//! and a small number of classes means that a freed slot is likely to fit the next request. What is rounded
+//! up is address space, not memory.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,8 +10,8 @@ use super::StackError;
 
 /// The size in bytes of a stack that nobody chose a size for, its guard included.
 ///
-/// 256 KiB is ten times what formatting, sorting, resolving a name or a panic with its backtrace need. Without optimisation frames
-/// are several times larger, so debug builds have four times as much.
+/// 256 KiB is ten times what formatting, sorting, resolving a name or a panic with its backtrace need.
+/// Without optimisation frames are several times larger, so debug builds have four times as much.
 pub const DEFAULT_SIZE: usize = if cfg!(debug_assertions) { 1 << 20 } else { 256 << 10 };
 
 /// The size in bytes of the smallest stack, its guard included: smaller requests are rounded up to this.
@@ -49,11 +49,12 @@ pub(super) fn class_of(size: usize) -> Result<usize, StackError> {
     Ok((log2 - MIN_LOG2) as usize)
 }
 
-/// The dimensions of all slots of one class, in one word: that is loaded and stored as a whole, which two small fields
-/// are not, and the processor would wait for them.
+/// The dimensions of all slots of one class, in one word: that is loaded and stored as a whole, which two
+/// small fields are not, and the processor would wait for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
-    /// Binary logarithm of the slot's size in the lowest byte, that of the guard's size in the next. The others are 0.
+    /// Binary logarithm of the slot's size in the lowest byte, that of the guard's size in the next. The
+    /// others are 0.
     bits: usize,
 }
 

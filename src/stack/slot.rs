@@ -106,9 +106,9 @@ impl Slot {
     ///
     /// # Safety
     ///
-    /// The label must be alive until it is replaced, or until the slot's user no longer runs on it. Whoever releases a
-    /// slot whose label may be gone sets it to null first, or leaves it to the next user, who sets his own
-    /// before he runs: a label is read only while somebody overflows the slot.
+    /// The label must be alive until it is replaced, or until the slot's user no longer runs on it. Whoever
+    /// releases a slot whose label may be gone sets it to null first, or leaves it to the next user, who sets
+    /// his own before he runs: a label is read only while somebody overflows the slot.
     #[inline]
     pub(crate) unsafe fn set_label(&self, label: *const Label) {
         // SAFETY: the word at top - 8 belongs to the slot, is mapped, aligned, and used for nothing else. It

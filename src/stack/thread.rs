@@ -6,8 +6,8 @@ use super::signal_stack::SignalStack;
 use super::{StackError, pool};
 
 thread_local! {
-    /// Registered with the first stack. Thread-locals that were registered earlier are destroyed later, and their generators then find the pool
-    /// closed: what they hold stays valid, and they get nothing new.
+    /// Registered with the first stack. Thread-locals that were registered earlier are destroyed later, and
+    /// their generators then find the pool closed: what they hold stays valid, and they get nothing new.
     static EXIT: Exit = const { Exit { signal_stack: Cell::new(None) } };
 
     /// The lowest usable address of the thread's own stack, once it was asked for.
@@ -43,7 +43,8 @@ pub(super) fn ensure_signal_stack() {
     });
 }
 
-/// The lowest usable address of the stack that the operating system gave this thread; 0 where it does not tell.
+/// The lowest usable address of the stack that the operating system gave this thread; 0 where it does not
+/// tell.
 #[inline]
 pub(crate) fn current_thread_floor() -> usize {
     FLOOR.with(|floor| match floor.get() {
@@ -66,8 +67,8 @@ fn system_floor() -> usize {
             return 0;
         }
         let known = libc::pthread_attr_getstack(attributes.as_ptr(), &mut start, &mut size) == 0;
-        // Where the guard counts as a part of the stack, its pages are at the start. Where it does not, this gives
-        // a page away.
+        // Where the guard counts as a part of the stack, its pages are at the start. Where it does not, this
+        // gives a page away.
         libc::pthread_attr_getguardsize(attributes.as_ptr(), &mut guard);
         libc::pthread_attr_destroy(attributes.as_mut_ptr());
         if known { start as usize + guard } else { 0 }
@@ -77,7 +78,8 @@ fn system_floor() -> usize {
 #[cfg(target_vendor = "apple")]
 #[cold]
 fn system_floor() -> usize {
-    // SAFETY: both calls only read what the system knows of the calling thread. The address is the stack's high end.
+    // SAFETY: both calls only read what the system knows of the calling thread. The address is the stack's
+    // high end.
     unsafe {
         let thread = libc::pthread_self();
         libc::pthread_get_stackaddr_np(thread) as usize - libc::pthread_get_stacksize_np(thread)
