@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Invariants of a class:
-//! - `floor <= len`, unless the list is empty, and `len <= handed <= capacity` of the list; `mark <=
-//!   capacity`. So a release below the mark may write without a further check.
+//! - `floor <= len <= handed <= capacity`, the last being that of the list, and `mark <= capacity`. So a
+//!   release below the mark may write without a further check.
 //! - A slot is carved only when no free one is left, so that the number handed out so far is also the most
 //!   that were ever in use at once.
 //!
