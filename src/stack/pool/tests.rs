@@ -299,10 +299,12 @@ fn where_address_space_is_short_smaller_arenas_serve() {
     child::alone("stack::pool::tests::where_address_space_is_short_smaller_arenas_serve", || {
         let mut slots = Vec::with_capacity(1_000);
         let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-        let used =
-            statm.split(' ').next().unwrap().parse::<libc::rlim_t>().unwrap() * size::page_size() as u64;
-        let limit =
-            libc::rlimit { rlim_cur: used + (ARENA_BYTES_MIN / 2) as u64, rlim_max: libc::RLIM_INFINITY };
+        let used = statm.split(' ').next().unwrap().parse::<libc::rlim_t>().unwrap()
+            * size::page_size() as libc::rlim_t;
+        let limit = libc::rlimit {
+            rlim_cur: used + (ARENA_BYTES_MIN / 2) as libc::rlim_t,
+            rlim_max: libc::RLIM_INFINITY,
+        };
         // SAFETY: sets a limit of this process.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
         let error = loop {
