@@ -22,20 +22,22 @@
 //! Invariants:
 //! - A coroutine is created, resumed, suspended and disposed of on one thread; the types that hold one
 //!   are `!Send`.
-//! - `CURRENT` is the innermost coroutine that runs on this thread. Each resume sets it and puts the old
-//!   one back when control returns, so it never dangles.
+//! - The innermost coroutine that runs is the one on whose stack the processor is: the stack pointer says so, and
+//!   nothing has to be kept up to date at a switch. `low` and `extent` are the bounds of the segment
+//!   that a coroutine runs on, which `grow` moves.
 //! - Neither panics nor corosensei's own forced unwinding cross a switch: `entry` functions catch all,
 //!   and corosensei's destructor, which would unwind a suspended stack, is never run.
 //! - Once the thread's locals are being destroyed nothing is resumed any more, since a suspended frame
 //!   may hold a reference into a local that is gone.
 //!
-//! Rejected: corosensei's input and yield values for commands and payloads (an enum input costs more than
+//! Rejected: a thread-local word for the innermost coroutine (saved and restored through memory at each resume, a
+//! chain of loads and stores longer than the switch itself); corosensei's input and yield values for commands and payloads (an enum input costs more than
 //! a word in the header, and values over 8 bytes are copied through memory twice); closures stored by
 //! corosensei on the stack (limited to 1 KiB, and their destructors must not panic).
 
 use std::cell::{Cell, UnsafeCell};
 use std::mem::{ManuallyDrop, align_of, size_of};
-use std::panic::Location;
+use std::panic::{self, AssertUnwindSafe, Location};
 use std::ptr::{self, NonNull};
 use std::thread;
 
@@ -86,9 +88,12 @@ pub(crate) struct Coroutine {
     slot: Slot,
     /// Where `suspend` finds its way back. Set when the coroutine first runs.
     suspender: Cell<*const Suspender>,
-    /// Lowest usable address of the segment that the body runs on: the slot's floor, or that of the
-    /// segment that `grow` has put it on.
-    floor: Cell<usize>,
+    /// Lowest usable address of the segment that the body runs on: the slot's, or that of `grow`.
+    low: Cell<usize>,
+    /// Length of that segment in bytes.
+    extent: Cell<usize>,
+    /// The size of the slot.
+    slot_size: usize,
     /// Whether the thread was unwinding when the coroutine was last resumed.
     resumed_in_unwind: Cell<bool>,
     kind: Kind,
@@ -96,32 +101,51 @@ pub(crate) struct Coroutine {
 }
 
 thread_local! {
-    /// The innermost coroutine that runs on this thread; null outside of any, `EXITING` at its end.
-    static CURRENT: Cell<*const Coroutine> = const { Cell::new(ptr::null()) };
+    /// Whether this thread's locals are being destroyed.
+    static EXITING: Cell<bool> = const { Cell::new(false) };
     /// Whether `prepare_thread` has run here.
     static PREPARED: Cell<bool> = const { Cell::new(false) };
-    /// Lowest usable address of the segment that this thread's own stack is on (0: not asked yet).
-    static THREAD_FLOOR: Cell<usize> = const { Cell::new(0) };
+    /// Bounds of the segment that `grow` last found itself on: lowest usable address, end.
+    static LAST_SEGMENT: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
-
-/// The value of `CURRENT` once the thread's locals are being destroyed. No header has this address.
-const EXITING: *const Coroutine = ptr::without_provenance(1);
 
 /// Whether this thread's locals are being destroyed, after which no coroutine may run on it.
 #[inline(always)]
 pub(crate) fn thread_is_exiting() -> bool {
-    CURRENT.get() == EXITING
+    EXITING.get()
+}
+
+/// The stack pointer, or an address close to it.
+#[inline(always)]
+fn stack_pointer() -> usize {
+    #[allow(unused_assignments, reason = "the fallback for other processors")]
+    let mut pointer = 0usize;
+    // SAFETY: reads a register and touches nothing else.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        std::arch::asm!("mov {}, rsp", out(reg) pointer, options(nomem, nostack, preserves_flags));
+    }
+    // SAFETY: as above.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        std::arch::asm!("mov {}, sp", out(reg) pointer, options(nomem, nostack, preserves_flags));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    {
+        pointer = (&raw const pointer).addr();
+    }
+    pointer
 }
 
 /// The innermost coroutine that runs on this thread, and what it is.
+#[cold]
 pub(crate) fn innermost() -> Option<(NonNull<Coroutine>, Kind)> {
-    let current = CURRENT.get();
-    if current == EXITING {
-        return None;
+    // SAFETY: this very frame is live, and the owner of the stack that it is on is running.
+    unsafe {
+        let running = stack::running_at(stack_pointer())?;
+        let owner = NonNull::new(running.label.owner.cast_mut())?.cast::<Coroutine>();
+        Some((owner, owner.as_ref().kind))
     }
-    let current = NonNull::new(current.cast_mut())?;
-    // SAFETY: `CURRENT` points to a coroutine that is running, whose header is therefore alive.
-    Some((current, unsafe { current.as_ref() }.kind))
 }
 
 /// Puts a header and a coroutine into a fresh slot. `header` is given the coroutine and makes the header
@@ -158,12 +182,14 @@ pub(crate) unsafe fn build<H>(
     };
     let coroutine = Coroutine {
         switch: UnsafeCell::new(ManuallyDrop::new(switch)),
-        floor: Cell::new(slot.floor()),
+        low: Cell::new(slot.floor()),
+        extent: Cell::new(base - slot.floor()),
+        slot_size: slot.size(),
         slot,
         suspender: Cell::new(ptr::null()),
         resumed_in_unwind: Cell::new(false),
         kind,
-        label,
+        label: Label { owner: place.cast(), ..label },
     };
     // SAFETY: `place` is aligned, lies inside the slot above everything that corosensei uses, and is ours.
     unsafe {
@@ -207,22 +233,28 @@ impl Coroutine {
     /// It was built on this thread, is neither running nor finished, and `thread_is_exiting()` is false.
     #[inline(always)]
     pub(crate) unsafe fn resume(&self) {
-        let outer = CURRENT.replace(self);
         self.resumed_in_unwind.set(thread::panicking());
         // SAFETY: the coroutine is not running, so nobody else has this borrow.
         let switch = unsafe { &mut **self.switch.get() };
         let (CoroutineResult::Yield(()) | CoroutineResult::Return(())) = switch.resume(());
-        CURRENT.set(outer);
     }
 
-    /// Whether this is the innermost coroutine on the thread: the only one that may suspend itself.
+    /// Whether this is the innermost coroutine on the thread: the only one that may suspend itself. That
+    /// is so where the stack pointer is in its slot, or in the segment that `grow` has put it on.
     #[inline(always)]
     pub(crate) fn is_innermost(&self) -> bool {
-        ptr::eq(CURRENT.get(), self)
+        // The header is in the slot, and a slot's size is a power of two, its address a multiple of it.
+        let here = stack_pointer();
+        here ^ ptr::from_ref(self).addr() < self.slot_size || self.is_on_segment(here)
     }
 
-    /// Whether the thread is unwinding, and was not yet when this coroutine was resumed: a suspension
-    /// would take a half-unwound stack, and a wrong `thread::panicking()`, to the resumer.
+    #[cold]
+    fn is_on_segment(&self, here: usize) -> bool {
+        here.wrapping_sub(self.low.get()) < self.extent.get()
+    }
+
+    /// Whether a suspension would take a half-unwound stack, and a wrong `thread::panicking()`, to the resumer:
+    /// the thread is unwinding, and was not yet when this coroutine was resumed.
     #[inline(always)]
     pub(crate) fn is_unwinding(&self) -> bool {
         thread::panicking() && !self.resumed_in_unwind.get()
@@ -318,41 +350,40 @@ pub fn grow<R>(f: impl FnOnce() -> R) -> R {
 /// ```
 #[track_caller]
 pub fn grow_with<R>(red_zone: usize, size: usize, f: impl FnOnce() -> R) -> R {
-    let mark = 0u8;
-    let here = (&raw const mark).addr();
-    with_floor(|floor| {
-        let left = here.saturating_sub(floor.get());
-        if left > red_zone { f() } else { on_segment(size, floor, Location::caller(), f) }
-    })
+    let here = stack_pointer();
+    let (mut low, end) = LAST_SEGMENT.get();
+    if !(low..end).contains(&here) {
+        low = find_segment(here);
+    }
+    if here - low > red_zone { f() } else { on_segment(size, Location::caller(), f) }
 }
 
-/// Hands over the cell that holds the floor of what runs now: the innermost coroutine's or the thread's.
-fn with_floor<R>(f: impl FnOnce(&Cell<usize>) -> R) -> R {
-    if let Some((coroutine, _)) = innermost() {
-        // SAFETY: it is running beneath this very call, so its header outlives the borrow.
-        return f(unsafe { &(*coroutine.as_ptr()).floor });
-    }
-    if THREAD_FLOOR.get() == 0 {
-        THREAD_FLOOR.set(stack::current_thread_floor());
-    }
-    THREAD_FLOOR.with(f)
+/// The lowest usable address of the segment that this thread is on, with its stack pointer at `here`.
+#[cold]
+fn find_segment(here: usize) -> usize {
+    // SAFETY: the caller's frame is live.
+    let segment = match unsafe { stack::running_at(here) } {
+        Some(running) => (running.floor, running.top),
+        // The thread's own stack. Frames above this one are not asked for again from here.
+        None => (stack::current_thread_floor(), here + 1),
+    };
+    LAST_SEGMENT.set(segment);
+    segment.0.min(here)
 }
 
 #[cold]
-fn on_segment<R>(
-    size: usize,
-    floor: &Cell<usize>,
-    made_at: &'static Location<'static>,
-    f: impl FnOnce() -> R,
-) -> R {
+fn on_segment<R>(size: usize, made_at: &'static Location<'static>, f: impl FnOnce() -> R) -> R {
     struct Restore<'a> {
         slot: Option<Slot>,
-        floor: &'a Cell<usize>,
-        old_floor: usize,
+        outer: Option<&'a Coroutine>,
+        bounds: (usize, usize),
     }
     impl Drop for Restore<'_> {
         fn drop(&mut self) {
-            self.floor.set(self.old_floor);
+            if let Some(outer) = self.outer {
+                outer.low.set(self.bounds.0);
+                outer.extent.set(self.bounds.1);
+            }
             if let Some(slot) = self.slot.take() {
                 // SAFETY: control is back on the segment before, so no frame is left on this one.
                 unsafe { stack::release(slot) }
@@ -367,18 +398,27 @@ fn on_segment<R>(
         Err(error) => panic!("cede::grow found no memory for a segment of {size} bytes: {error}"),
     };
     register_with_valgrind(&slot);
-    let name = innermost().and_then(|(outer, _)| {
-        // SAFETY: the innermost coroutine is running, so its header is alive.
-        unsafe { outer.as_ref() }.label.name.clone()
-    });
-    let label = Label { kind: "segment of cede::grow", name, made_at };
+    // SAFETY: the innermost coroutine is running beneath this very call, so its header outlives it.
+    let outer = innermost().map(|(outer, _)| unsafe { &*outer.as_ptr() });
+    let label = Label {
+        kind: "segment of cede::grow",
+        name: outer.and_then(|outer| outer.label.name.clone()),
+        made_at,
+        owner: outer.map_or(ptr::null(), |outer| ptr::from_ref(outer).cast()),
+    };
     // SAFETY: the label outlives the use of the slot, which `restore` gives back before `label` goes.
     unsafe { slot.set_label(&raw const label) };
-    let segment = Segment { base: slot.colored_top() & !(STACK_ALIGNMENT - 1), limit: slot.limit() };
-    let restore = Restore { old_floor: floor.replace(slot.floor()), slot: Some(slot), floor };
-    let result = corosensei::on_stack(segment, f);
+    let base = slot.colored_top() & !(STACK_ALIGNMENT - 1);
+    let segment = Segment { base, limit: slot.limit() };
+    let bounds = match outer {
+        Some(outer) => (outer.low.replace(slot.floor()), outer.extent.replace(base - slot.floor())),
+        None => (0, 0),
+    };
+    let restore = Restore { slot: Some(slot), outer, bounds };
+    // Nothing unwinds across the change of stacks.
+    let result = corosensei::on_stack(segment, || panic::catch_unwind(AssertUnwindSafe(f)));
     drop(restore);
-    result
+    result.unwrap_or_else(|payload| panic::resume_unwind(payload))
 }
 
 /// Tells valgrind, where it is watching, that a slot is a stack. Once for each slot.
@@ -407,12 +447,12 @@ fn prepare_thread() {
 /// Rust's; registered after that one, ours runs before any of them. Elsewhere a thread local of our own
 /// serves, which is only earlier than those first used before this thread's first coroutine.
 mod exit_notice {
-    use super::{CURRENT, EXITING};
+    use super::EXITING;
 
     struct Notice;
     impl Drop for Notice {
         fn drop(&mut self) {
-            CURRENT.set(EXITING);
+            EXITING.set(true);
         }
     }
 
@@ -421,7 +461,7 @@ mod exit_notice {
     pub(super) fn register() {
         // An error means that the thread's locals are being destroyed already.
         if NOTICE.try_with(|_| ()).is_err() {
-            CURRENT.set(EXITING);
+            EXITING.set(true);
             return;
         }
         #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -435,7 +475,7 @@ mod exit_notice {
             unsafe extern "C" fn(unsafe extern "C" fn(*mut c_void), *mut c_void, *mut c_void) -> c_int;
 
         unsafe extern "C" fn notice(_: *mut c_void) {
-            CURRENT.set(EXITING);
+            EXITING.set(true);
         }
         // SAFETY: the name is a C string, and a null result is handled.
         let function = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__cxa_thread_atexit_impl".as_ptr()) };

@@ -89,6 +89,6 @@ impl Builder {
 
     #[track_caller]
     fn label(self) -> Label {
-        Label { kind: "generator", name: self.name, made_at: Location::caller() }
+        Label { kind: "generator", name: self.name, made_at: Location::caller(), owner: std::ptr::null() }
     }
 }

@@ -23,9 +23,11 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, ThreadId};
 
 use super::delegation::Turn;
 use super::error::{GeneratorError, StopIteration, Thrown};
@@ -42,6 +44,8 @@ impl State {
     pub(super) const DELEGATING: State = State(2);
     pub(super) const CLOSED: State = State(3);
     pub(super) const RUNNING: State = State(4);
+    /// Running as the end of the chain of another, which was resumed.
+    pub(super) const RUNNING_VIA: State = State(State::RUNNING.0 | State::VIA);
     const VIA: u8 = 8;
     const THROWN: u8 = 16;
 
@@ -95,11 +99,10 @@ pub(crate) struct Core {
     pub(super) state: Cell<State>,
     /// The stack is being unwound by force: `try_yield` no longer returns.
     forced: Cell<bool>,
-    /// With `THROWN`: what to raise. While an unwind of ours is under way: what it carries. When `CLOSED`:
-    /// how the body ended, `None` where it returned.
+    /// With `THROWN`: what to raise. When `CLOSED`: how the body ended, `None` where it returned.
     pub(super) parcel: Cell<Option<Parcel>>,
-    /// The number of the unwind under way, which its `Token` must show at the root.
-    unwind: Cell<u64>,
+    /// What tells this generator from all others of the process, once it has unwound; 0 before.
+    serial: Cell<u64>,
     /// The generator that this one delegates to, while `DELEGATING`.
     pub(super) delegate: Cell<Option<NonNull<Core>>>,
     /// What is between this one, where it was resumed, and the end of its chain: `delegation.rs`.
@@ -109,11 +112,50 @@ pub(crate) struct Core {
     pub(super) vtable: &'static Vtable,
 }
 
-/// The payload of cede's silent unwinds. What is thrown stays in the core; this says only which unwind it is,
-/// so that a payload that was caught and raised again elsewhere or later cannot be taken for another.
-struct Token(u64);
+/// The payload of cede's silent unwinds: what was thrown, and the generator at whose root it is to arrive.
+///
+/// Whoever catches a payload may keep it, suspend and unwind otherwise meanwhile, and raise it again; so it
+/// carries what it means, and names its target so that it is not taken for another's.
+struct Token {
+    target: u64,
+    /// The only thread that may touch `thrown`.
+    thread: ThreadId,
+    thrown: ManuallyDrop<Thrown>,
+}
 
-static NEXT_UNWIND: AtomicU64 = AtomicU64::new(1);
+// SAFETY: payloads must be `Send`, and what is thrown need not be. It is taken out and dropped on the thread that
+// threw it only; on any other it is leaked.
+unsafe impl Send for Token {}
+
+impl Token {
+    /// What it carries, if it is for this target; else all of it back.
+    fn open(mut self: Box<Self>, target: u64) -> Result<Thrown, Box<Self>> {
+        if self.target != target || self.thread != thread::current().id() {
+            return Err(self);
+        }
+        // SAFETY: this is its thread, and the token is forgotten at once.
+        let thrown = unsafe { ManuallyDrop::take(&mut self.thrown) };
+        self.free_shell();
+        Ok(thrown)
+    }
+
+    /// Frees the box without running the destructor for what was taken out.
+    fn free_shell(self: Box<Self>) {
+        // SAFETY: `ManuallyDrop` has the same layout, and has no destructor to run.
+        drop(unsafe { Box::from_raw(Box::into_raw(self).cast::<ManuallyDrop<Token>>()) });
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        if self.thread == thread::current().id() {
+            // SAFETY: this is its thread, and nobody has taken it out.
+            unsafe { ManuallyDrop::drop(&mut self.thrown) }
+        }
+    }
+}
+
+static NEXT_SERIAL: AtomicU64 = AtomicU64::new(1);
 
 /// How often a body that catches its forced unwind is unwound again before its stack is given up.
 const FORCED_TRIES: u32 = 8;
@@ -125,7 +167,7 @@ impl Core {
             state: Cell::new(State::CREATED),
             forced: Cell::new(false),
             parcel: Cell::new(None),
-            unwind: Cell::new(0),
+            serial: Cell::new(0),
             delegate: Cell::new(None),
             path: RefCell::new(Vec::new()),
             cached_by: Cell::new(None),
@@ -179,15 +221,24 @@ impl Core {
     /// In the body: unwinds silently to the root, where `end_by_unwind` takes it.
     #[cold]
     pub(super) fn raise(&self, thrown: Thrown) -> ! {
-        let number = NEXT_UNWIND.fetch_add(1, Ordering::Relaxed);
-        self.unwind.set(number);
-        self.parcel.set(Some(Parcel::Thrown(thrown)));
-        panic::resume_unwind(Box::new(Token(number)))
+        if self.serial.get() == 0 {
+            self.serial.set(NEXT_SERIAL.fetch_add(1, Ordering::Relaxed));
+        }
+        let thrown = ManuallyDrop::new(thrown);
+        let token = Token { target: self.serial.get(), thread: thread::current().id(), thrown };
+        panic::resume_unwind(Box::new(token))
     }
 
-    /// At the root: the body has ended, with a value (already stored) or with a parcel.
-    pub(super) fn end(&self, parcel: Option<Parcel>) {
-        self.parcel.set(parcel);
+    /// At the root: the body has returned a value, which is in its place.
+    #[inline]
+    pub(super) fn end(&self) {
+        self.state.set(State::CLOSED);
+    }
+
+    /// At the root: the body has ended with something to raise.
+    #[cold]
+    pub(super) fn end_with(&self, parcel: Parcel) {
+        self.parcel.set(Some(parcel));
         self.state.set(State::CLOSED);
     }
 
@@ -195,15 +246,12 @@ impl Core {
     /// generator, goes on unchanged as a panic in the resumer.
     #[cold]
     pub(super) fn end_by_unwind(&self, payload: Box<dyn Any + Send>) {
-        let parcel = match payload.downcast::<Token>() {
-            Ok(token) if token.0 == self.unwind.get() => match self.parcel.take() {
-                Some(Parcel::Thrown(thrown)) => Parcel::Thrown(leaving_body(thrown)),
-                _ => Parcel::Panic(token),
-            },
-            Ok(token) => Parcel::Panic(token),
+        let parcel = match payload.downcast::<Token>().map(|token| token.open(self.serial.get())) {
+            Ok(Ok(thrown)) => Parcel::Thrown(leaving_body(thrown)),
+            Ok(Err(token)) => Parcel::Panic(token),
             Err(payload) => Parcel::Panic(payload),
         };
-        self.end(Some(parcel));
+        self.end_with(parcel);
     }
 
     /// Runs one of the vtable's destructors. Gives the panic back if that panics.

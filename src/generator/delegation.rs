@@ -128,6 +128,27 @@ impl Core {
         self.follow(node)
     }
 
+    /// The end of this generator's chain where that is known and can be resumed.
+    #[inline]
+    pub(super) fn known_leaf(&self) -> Option<NonNull<Core>> {
+        if self.state.get() != State::DELEGATING {
+            return None;
+        }
+        let leaf = *self.path.borrow().last()?;
+        // SAFETY: the path is right.
+        (unsafe { at(leaf) }.state.get() == State::SUSPENDED).then_some(leaf)
+    }
+
+    /// `follow`, with the common case inlined.
+    #[inline(always)]
+    pub(super) fn follow_first(&self, node: &Core) -> Turn {
+        if node.state.get() == State::SUSPENDED {
+            Turn::Yielded(NonNull::from(node))
+        } else {
+            self.follow(node)
+        }
+    }
+
     /// Deals with what `node`, which was just resumed as the end of this generator's chain, came back with.
     pub(super) fn follow(&self, node: &Core) -> Turn {
         let mut node = node;
@@ -216,11 +237,8 @@ impl Core {
 
     /// The end of this generator's chain. It is `DELEGATING`.
     pub(super) fn locate(&self) -> Result<End, Executing> {
-        if let Some(&leaf) = self.path.borrow().last() {
-            // SAFETY: the path is right.
-            if unsafe { at(leaf) }.state.get() == State::SUSPENDED {
-                return Ok(End::Leaf(leaf));
-            }
+        if let Some(leaf) = self.known_leaf() {
+            return Ok(End::Leaf(leaf));
         }
         if self.is_executing() {
             return Err(Executing);

@@ -189,9 +189,9 @@ impl<Y, S, R, B> Whole<Y, S, R, B> {
         match panic::catch_unwind(AssertUnwindSafe(|| body(&record.yielder))) {
             Ok(Ok(value)) => {
                 record.returned.set(Some(value));
-                core.end(None);
+                core.end();
             }
-            Ok(Err(thrown)) => core.end(Some(Parcel::Thrown(super::core::leaving_body(thrown)))),
+            Ok(Err(thrown)) => core.end_with(Parcel::Thrown(super::core::leaving_body(thrown))),
             Err(payload) => core.end_by_unwind(payload),
         }
     }
@@ -214,28 +214,53 @@ impl<Y, S, R> Record<Y, S, R> {
         core.state.set(State::RUNNING);
         // SAFETY: it is resumable, and callers have checked that the thread is not exiting.
         unsafe { core.coroutine.resume() };
-        if core.state.get() == State::SUSPENDED { Turn::Yielded(core.into()) } else { core.follow(core) }
+        core.follow_first(core)
+    }
+
+    /// As `run_on`, for a generator that delegates and knows the end of its chain.
+    #[inline(always)]
+    fn run_through(&self, leaf: NonNull<Core>) -> Turn {
+        // SAFETY: the path that leads to it is right, so it is alive.
+        let leaf = unsafe { leaf.as_ref() };
+        leaf.state.set(State::RUNNING_VIA);
+        // SAFETY: it is suspended, and callers have checked that the thread is not exiting.
+        unsafe { leaf.coroutine.resume() };
+        self.core().follow_first(leaf)
+    }
+
+    /// # Safety
+    ///
+    /// `leaf` is the end of this generator's chain and has just yielded.
+    #[inline(always)]
+    unsafe fn take_yielded(&self, leaf: NonNull<Core>) -> Y {
+        // SAFETY: the caller's promise; generators of a chain have the same `Y` and `S`.
+        unsafe { leaf.cast::<Yielder<Y, S>>().as_ref().take_yielded() }
     }
 
     #[inline(always)]
     fn step(&self, turn: Turn) -> Result<Step<Y, R>, Box<dyn Error>> {
         match turn {
-            // SAFETY: generators of a chain have the same `Y` and `S`, and this one has just yielded.
-            Turn::Yielded(leaf) => {
-                Ok(Step::Yielded(unsafe { leaf.cast::<Yielder<Y, S>>().as_ref().take_yielded() }))
-            }
+            // SAFETY: it has just yielded.
+            Turn::Yielded(leaf) => Ok(Step::Yielded(unsafe { self.take_yielded(leaf) })),
             Turn::Ended => self.take_result().map(Step::Returned).map_err(Into::into),
         }
     }
 
     /// How the body ended, once. Goes on with its panic if it was one.
-    #[cold]
+    #[inline]
     pub(super) fn take_result(&self) -> Result<R, Thrown> {
-        match (self.core().parcel.take(), self.returned.take()) {
-            (None, Some(value)) => Ok(value),
-            (Some(Parcel::Thrown(thrown)), _) => Err(thrown),
-            (Some(Parcel::Panic(payload)), _) => panic::resume_unwind(payload),
-            (None, None) => Err(super::delegation::closed_delegate()),
+        match self.returned.take() {
+            Some(value) => Ok(value),
+            None => Err(self.take_failure()),
+        }
+    }
+
+    #[cold]
+    fn take_failure(&self) -> Thrown {
+        match self.core().parcel.take() {
+            Some(Parcel::Thrown(thrown)) => thrown,
+            Some(Parcel::Panic(payload)) => panic::resume_unwind(payload),
+            None => super::delegation::closed_delegate(),
         }
     }
 
@@ -271,9 +296,16 @@ impl<Y, S, R> Record<Y, S, R> {
     }
 
     /// `send` where the generator is not suspended at a yield of its own.
-    #[cold]
+    #[inline(never)]
     fn send_down(&self, value: S) -> Result<Step<Y, R>, SendError<S>> {
         let core = self.core();
+        if let Some(leaf) = core.known_leaf()
+            && !coroutine::thread_is_exiting()
+        {
+            // SAFETY: generators of a chain have the same types; the leaf is suspended, and resumed at once.
+            unsafe { leaf.cast::<Yielder<Y, S>>().as_ref().put_sent(value) };
+            return self.step(self.run_through(leaf)).map_err(SendError::Raised);
+        }
         match core.state.get() {
             State::CLOSED => return Err(SendError::Finished(value)),
             state if state.is_running() => return Err(SendError::AlreadyExecuting(value)),
@@ -388,17 +420,15 @@ impl<Y, R> Record<Y, (), R> {
     pub(super) fn next(&self) -> Option<Result<Y, GeneratorError>> {
         if self.core().state.get().is_resumable() && !coroutine::thread_is_exiting() {
             return match self.run_on() {
-                // SAFETY: as in `step`.
-                Turn::Yielded(leaf) => {
-                    Some(Ok(unsafe { leaf.cast::<Yielder<Y, ()>>().as_ref().take_yielded() }))
-                }
+                // SAFETY: it has just yielded.
+                Turn::Yielded(leaf) => Some(Ok(unsafe { self.take_yielded(leaf) })),
                 Turn::Ended => self.next_ended(),
             };
         }
         self.next_down()
     }
 
-    #[cold]
+    #[inline]
     fn next_ended(&self) -> Option<Result<Y, GeneratorError>> {
         match self.take_result() {
             Ok(_returned) => None,
@@ -407,8 +437,17 @@ impl<Y, R> Record<Y, (), R> {
     }
 
     /// `next` where the generator is not suspended at a yield of its own.
-    #[cold]
+    #[inline(never)]
     fn next_down(&self) -> Option<Result<Y, GeneratorError>> {
+        if let Some(leaf) = self.core().known_leaf()
+            && !coroutine::thread_is_exiting()
+        {
+            return match self.run_through(leaf) {
+                // SAFETY: it has just yielded.
+                Turn::Yielded(leaf) => Some(Ok(unsafe { self.take_yielded(leaf) })),
+                Turn::Ended => self.next_ended(),
+            };
+        }
         match self.advance() {
             Ok(Step::Yielded(value)) => Some(Ok(value)),
             Ok(Step::Returned(_)) | Err(GeneratorError::Finished) => None,

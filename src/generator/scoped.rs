@@ -67,7 +67,7 @@ fn run<Y, S, R, T>(
     body: impl FnOnce(&Yielder<Y, S>) -> Result<R, Thrown>,
     f: impl FnOnce(Scoped<'_, Y, S, R>) -> T,
 ) -> T {
-    let label = Label { kind: "generator", name: None, made_at };
+    let label = Label { kind: "generator", name: None, made_at, owner: std::ptr::null() };
     // SAFETY: `owner` ends the generator before this frame goes, and does not let it go if it cannot.
     let record = match unsafe { record::make(None, label, body) } {
         Ok(record) => record,

@@ -183,7 +183,8 @@ impl<Y, S> Yielder<Y, S> {
         if !self.core.may_suspend() {
             self.refuse_by_panic();
         }
-        match self.try_yield_from(inner) {
+        // SAFETY: just checked.
+        match unsafe { self.delegate_to(inner) } {
             Ok(value) => value,
             Err(thrown) => self.core.raise(thrown),
         }
@@ -209,6 +210,17 @@ impl<Y, S> Yielder<Y, S> {
         if !self.core.may_suspend() {
             return Err(self.refuse());
         }
+        // SAFETY: just checked.
+        unsafe { self.delegate_to(inner) }
+    }
+
+    /// # Safety
+    ///
+    /// `may_suspend` has answered yes.
+    unsafe fn delegate_to<D: Delegate<Y, S>>(&self, inner: D) -> Result<D::Return, Thrown>
+    where
+        S: Default,
+    {
         let record = inner.record();
         let other = record.yielder().core();
         if other.state.get() == State::CLOSED {
@@ -225,7 +237,7 @@ impl<Y, S> Yielder<Y, S> {
         }
         self.core.delegate.set(Some(other.into()));
         self.core.state.set(State::DELEGATING);
-        // SAFETY: this is the innermost coroutine and nothing unwinds: checked above. `inner` stays in this
+        // SAFETY: this is the innermost coroutine and nothing unwinds: the caller has checked. `inner` stays in this
         // frame, so what `delegate` points to stays alive while it is set.
         unsafe { self.core.coroutine.suspend() };
         self.core.delegate.set(None);
@@ -260,10 +272,14 @@ impl<Y, S> Yielder<Y, S> {
     where
         S: Default + PartialEq,
     {
-        if !self.core.may_suspend() {
-            self.refuse_by_panic();
-        }
-        match self.try_yield_from_iter(iter) {
+        let yield_one = |value| {
+            if !self.core.may_suspend() {
+                self.refuse_by_panic();
+            }
+            // SAFETY: just checked.
+            unsafe { self.suspend_with(value) }
+        };
+        match delegate_to_iter(iter, yield_one) {
             Ok(stop) => stop,
             Err(thrown) => self.core.raise(thrown),
         }
@@ -279,15 +295,23 @@ impl<Y, S> Yielder<Y, S> {
     where
         S: Default + PartialEq,
     {
-        for value in iter {
-            match self.try_yield(value) {
-                Ok(sent) if sent == S::default() => {}
-                Ok(_) => return Err(Thrown::Error(Box::new(GeneratorError::NoSend))),
-                Err(thrown) => return thrown.downcast::<StopIteration>(),
-            }
-        }
-        Ok(StopIteration::new())
+        delegate_to_iter(iter, |value| self.try_yield(value))
     }
+}
+
+#[inline]
+fn delegate_to_iter<Y, S: Default + PartialEq>(
+    iter: impl IntoIterator<Item = Y>,
+    yield_one: impl Fn(Y) -> Result<S, Thrown>,
+) -> Result<StopIteration, Thrown> {
+    for value in iter {
+        match yield_one(value) {
+            Ok(sent) if sent == S::default() => {}
+            Ok(_) => return Err(Thrown::Error(Box::new(GeneratorError::NoSend))),
+            Err(thrown) => return thrown.downcast::<StopIteration>(),
+        }
+    }
+    Ok(StopIteration::new())
 }
 
 impl<Y, S> fmt::Debug for Yielder<Y, S> {

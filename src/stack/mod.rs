@@ -25,7 +25,7 @@
 //!   Coroutines that were leaked may be lent to somebody, so their memory has to outlive everything.
 //! - Slots never change threads: the thread that acquired a slot is the one that releases it.
 //! - No lock is taken and no system call is made by an acquire that finds a free slot, nor by a release,
-//!   except for the trimming which is spread over many of them ([`retention`] says when it happens).
+//!   except for the trimming which is spread over many of them (`retention.rs` says when it happens).
 //!
 //! Why stacks are *coloured*: all slots of a size start at the same offset from a power of two, so that
 //! without the colour the hot ends of all stacks would compete for the same few sets of the processor's
