@@ -11,8 +11,8 @@ use std::thread;
 
 use cede::{
     AlreadyEntered, BlockPanicked, Close, ContextManager, Generator, GeneratorError, GeneratorExit,
-    GeneratorState, Step, StopIteration, Thrown, Yielder, closing, contextmanager, nullcontext, suppress,
-    try_contextmanager, with,
+    GeneratorState, SendError, Step, StopIteration, Thrown, Yielder, closing, contextmanager, nullcontext,
+    suppress, try_contextmanager, with,
 };
 
 #[path = "generator_context/managers.rs"]

@@ -119,6 +119,51 @@ fn an_error_thrown_into_a_generator_inside_the_block_goes_on_whatever_exit_says(
     assert!(seen.get());
 }
 
+/// Its exit yields through the generator around it, and catches what is thrown there.
+struct Chatty<'a>(&'a Yielder<u32>);
+
+impl ContextManager for Chatty<'_> {
+    type Value = ();
+
+    fn enter(&mut self) -> Result<(), Boxed> {
+        Ok(())
+    }
+
+    fn exit(&mut self, _: Option<Boxed>) -> Result<(), Boxed> {
+        let _ = self.0.try_yield(2);
+        Ok(())
+    }
+}
+
+#[test]
+fn what_was_thrown_survives_that_exit_yields_and_something_else_is_thrown_there() {
+    let thrown = || {
+        let g = Generator::new(|y: &Yielder<u32>| {
+            let _ = with(Chatty(y), |()| {
+                y.yield_(1);
+                Ok::<_, Fault>(())
+            });
+            unreachable!("the unwind goes on");
+        });
+        g.advance().unwrap();
+        assert_eq!(g.throw(Fault(1)).unwrap(), Step::Yielded(2));
+        g
+    };
+    let first = |error: Boxed| assert_eq!(error.downcast_ref(), Some(&Fault(1)));
+    first(match thrown().advance() {
+        Err(GeneratorError::Raised(error)) => error,
+        other => panic!("{other:?}"),
+    });
+    first(match thrown().throw(Fault(2)) {
+        Err(SendError::Raised(error)) => error,
+        other => panic!("{other:?}"),
+    });
+    first(match thrown().close() {
+        Err(GeneratorError::Raised(error)) => error,
+        other => panic!("{other:?}"),
+    });
+}
+
 #[test]
 fn closing_a_generator_inside_the_block_runs_exit() {
     let (seen, manager) = witness();
