@@ -67,7 +67,8 @@ impl World {
     /// Lets go of all that is left in the slots.
     ///
     /// Generators refer to the world and the slots to generators, so this also ends that circle. Code that runs while
-    /// a generator is let go may fill a slot again; programs are finite, and so is this.
+    /// a generator is let go may fill a slot again; programs are finite, and so is this. Suspended generators whose
+    /// loops hold each other stay for ever, as they do in Python until its garbage collector comes.
     pub(super) fn clear(&self) {
         while let Some(slot) = self.filled().first() {
             drop(self.empty(*slot));
