@@ -12,9 +12,8 @@
 //!                      DELEGATING   (yield_from; see delegation.rs)
 //! ```
 //!
-//! `RUNNING` carries two bits: `VIA` where another generator was resumed and this one runs as the end of
-//! its chain, and `THROWN` where a parcel waits to be raised at the point of suspension. Python's
-//! "running" is not the same: all generators between the one that was resumed and the one that runs count
+//! The resumer writes the state, before and after each switch, except for the end. `RUNNING` carries a bit, `VIA`,
+//! where another generator was resumed and this one runs as the end of its chain. Python's "running" is not the same: all generators between the one that was resumed and the one that runs count
 //! as running there; `is_executing` works that out, so that a resume need not mark each of them.
 //!
 //! Who may touch what: the body touches its own core while it runs; the resumer touches it while the body
@@ -32,7 +31,7 @@ use std::thread::{self, ThreadId};
 use super::delegation::Turn;
 use super::error::{GeneratorError, StopIteration, Thrown};
 use super::unraisable;
-use crate::coroutine::{self, Coroutine, Kind};
+use crate::coroutine::{self, Command, Coroutine, Kind};
 
 /// Where a generator stands; see the drawing above.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,7 +46,6 @@ impl State {
     /// Running as the end of the chain of another, which was resumed.
     pub(super) const RUNNING_VIA: State = State(State::RUNNING.0 | State::VIA);
     const VIA: u8 = 8;
-    const THROWN: u8 = 16;
 
     /// `CREATED` or `SUSPENDED`: a value may be asked of it at once.
     #[inline(always)]
@@ -62,11 +60,6 @@ impl State {
 
     pub(super) fn is_running_via(self) -> bool {
         self.is_running() && self.0 & State::VIA != 0
-    }
-
-    #[inline(always)]
-    pub(super) fn has_thrown(self) -> bool {
-        self.0 & State::THROWN != 0
     }
 }
 
@@ -99,7 +92,7 @@ pub(crate) struct Core {
     pub(super) state: Cell<State>,
     /// The stack is being unwound by force: `try_yield` no longer returns.
     forced: Cell<bool>,
-    /// With `THROWN`: what to raise. When `CLOSED`: how the body ended, `None` where it returned.
+    /// With `Command::Raise`: what to raise. When `CLOSED`: how the body ended, `None` where it returned.
     pub(super) parcel: Cell<Option<Parcel>>,
     /// What tells this generator from all others of the process, once it has unwound; 0 before.
     serial: Cell<u64>,
@@ -193,28 +186,30 @@ impl Core {
     }
 
     /// Gets ready to be resumed as the end of `root`'s chain, with something to raise or without.
-    pub(super) fn prepare(&self, root: &Core, parcel: Option<Parcel>) {
-        let mut state = State::RUNNING;
-        if !std::ptr::eq(self, root) {
-            state.0 |= State::VIA;
+    pub(super) fn prepare(&self, root: &Core, parcel: Option<Parcel>) -> Command {
+        self.count_as_running(root);
+        if parcel.is_none() {
+            return Command::Go;
         }
-        if parcel.is_some() {
-            state.0 |= State::THROWN;
-            self.parcel.set(parcel);
-        }
-        self.state.set(state);
+        self.parcel.set(parcel);
+        Command::Raise
     }
 
-    /// In the body, after a suspension that ended with `THROWN`: what was thrown. Unwinds at once where it
+    /// From now on this generator runs, or is treated as if it did, as the end of `root`'s chain.
+    pub(super) fn count_as_running(&self, root: &Core) {
+        let alone = std::ptr::eq(self, root);
+        self.state.set(if alone { State::RUNNING } else { State::RUNNING_VIA });
+    }
+
+    /// In the body, after a suspension that ended with `Command::Raise`: what was thrown. Unwinds at once where it
     /// is a panic of a delegate, or where the stack is being unwound by force.
     #[cold]
     pub(super) fn take_thrown(&self) -> Thrown {
-        self.state.set(State(self.state.get().0 & !State::THROWN));
         match self.parcel.take() {
             Some(Parcel::Panic(payload)) => panic::resume_unwind(payload),
             Some(Parcel::Thrown(thrown)) if self.forced.get() => self.raise(thrown),
             Some(Parcel::Thrown(thrown)) => thrown,
-            None => unreachable!("THROWN is set together with the parcel"),
+            None => unreachable!("a parcel goes with the command to raise it"),
         }
     }
 
@@ -302,8 +297,8 @@ impl Core {
         self.forced.set(true);
         for _ in 0..FORCED_TRIES {
             self.forget_path();
-            self.prepare(self, Some(Parcel::Thrown(Thrown::Exit)));
-            match self.drive(self) {
+            let command = self.prepare(self, Some(Parcel::Thrown(Thrown::Exit)));
+            match self.drive(self, command) {
                 Turn::Ended => {
                     self.report_ending();
                     return true;

@@ -30,6 +30,7 @@ use super::DelegateInfo;
 use super::core::{Core, Parcel, State};
 use super::error::{GeneratorError, StopIteration, Thrown};
 use super::record::GeneratorState;
+use crate::coroutine::{Command, Event};
 
 /// How a resumption came back.
 pub(super) enum Turn {
@@ -119,13 +120,13 @@ impl Core {
         node
     }
 
-    /// Resumes `node`, the end of this generator's chain, which has been prepared, until the chain yields
-    /// or this generator ends.
-    pub(super) fn drive(&self, node: &Core) -> Turn {
-        // SAFETY: a prepared node was resumable or has a parcel to take, and is not running; callers have
+    /// Resumes `node`, the end of this generator's chain, which has been prepared for the command, until the
+    /// chain yields or this generator ends.
+    pub(super) fn drive(&self, node: &Core, command: Command) -> Turn {
+        // SAFETY: a prepared node was resumable or has a parcel to take, and was not running; callers have
         // seen to it that the thread is not exiting.
-        unsafe { node.coroutine.resume() };
-        self.follow(node)
+        let event = unsafe { node.coroutine.resume(command) };
+        self.follow_first(node, event)
     }
 
     /// The end of this generator's chain where that is known and can be resumed.
@@ -139,34 +140,36 @@ impl Core {
         (unsafe { at(leaf) }.state.get() == State::SUSPENDED).then_some(leaf)
     }
 
-    /// `follow`, with the common case inlined.
+    /// Deals with what `node`, which was just resumed as the end of this generator's chain, came back with.
     #[inline(always)]
-    pub(super) fn follow_first(&self, node: &Core) -> Turn {
-        if node.state.get() == State::SUSPENDED {
-            Turn::Yielded(NonNull::from(node))
-        } else {
-            self.follow(node)
+    pub(super) fn follow_first(&self, node: &Core, event: Event) -> Turn {
+        if event == Event::Suspended {
+            node.state.set(State::SUSPENDED);
+            return Turn::Yielded(NonNull::from(node));
         }
+        self.follow(node, event)
     }
 
-    /// Deals with what `node`, which was just resumed as the end of this generator's chain, came back with.
-    pub(super) fn follow(&self, node: &Core) -> Turn {
-        let mut node = node;
+    fn follow(&self, node: &Core, event: Event) -> Turn {
+        let (mut node, mut event) = (node, event);
         loop {
-            let state = node.state.get();
-            node = if state == State::SUSPENDED {
-                return Turn::Yielded(NonNull::from(node));
-            } else if state == State::DELEGATING {
-                self.descend(node)
-            } else {
-                node.leave_cache(self);
-                if ptr::eq(node, self) {
-                    return Turn::Ended;
+            let command;
+            (node, command) = match event {
+                Event::Suspended => {
+                    node.state.set(State::SUSPENDED);
+                    return Turn::Yielded(NonNull::from(node));
                 }
-                self.ascend()
+                Event::Delegating => self.descend(node),
+                Event::Ended => {
+                    node.leave_cache(self);
+                    if ptr::eq(node, self) {
+                        return Turn::Ended;
+                    }
+                    self.ascend()
+                }
             };
             // SAFETY: as in `drive`.
-            unsafe { node.coroutine.resume() };
+            event = unsafe { node.coroutine.resume(command) };
         }
     }
 
@@ -174,13 +177,13 @@ impl Core {
     ///
     /// `node` counts as running until its link is in place. A chain from its delegate that comes back to it
     /// therefore ends in a busy node, and no circle can form.
-    fn descend(&self, node: &Core) -> &Core {
+    fn descend(&self, node: &Core) -> (&Core, Command) {
         if ptr::eq(node, self) {
             node.leave_cache(self);
         } else {
             node.join_cache(self);
         }
-        node.prepare(self, None);
+        node.count_as_running(self);
         let (next, parcel) = match self.extend(node) {
             End::Leaf(leaf) => (leaf, None),
             End::Closed(parent) => (parent, Some(Parcel::Thrown(closed_delegate()))),
@@ -192,12 +195,11 @@ impl Core {
         }
         // SAFETY: it is `node`, or on the path that has just been found.
         let next = unsafe { at(next) };
-        next.prepare(self, parcel);
-        next
+        (next, next.prepare(self, parcel))
     }
 
     /// The end of the path has ended: takes it off, and gives the one above, prepared.
-    fn ascend(&self) -> &Core {
+    fn ascend(&self) -> (&Core, Command) {
         let mut path = self.path.borrow_mut();
         path.pop();
         let parent = match path.last() {
@@ -207,8 +209,7 @@ impl Core {
         };
         drop(path);
         parent.join_cache(self);
-        parent.prepare(self, None);
-        parent
+        (parent, parent.prepare(self, None))
     }
 
     /// Puts what lies below `node` on the path, down to the end, or to the first that is executing.
@@ -308,8 +309,8 @@ impl Core {
     fn drive_at(&self, node: NonNull<Core>, parcel: Option<Parcel>) -> Turn {
         // SAFETY: callers pass this generator itself or a node of a path that is right.
         let node = unsafe { at(node) };
-        node.prepare(self, parcel);
-        self.drive(node)
+        let command = node.prepare(self, parcel);
+        self.drive(node, command)
     }
 
     /// Raises `Exit` in this generator, which is `SUSPENDED` or `DELEGATING`, its delegates first.
@@ -335,17 +336,17 @@ impl Core {
         }
         // All of them count as running until their turn has come, so nobody resumes or ends them meanwhile,
         // and each is held by the frame of the one above, which moves only in its own turn.
-        self.prepare(self, None);
+        self.count_as_running(self);
         for &node in &nodes {
             // SAFETY: as said.
             let node = unsafe { at(node) };
-            node.prepare(node, None);
+            node.count_as_running(node);
         }
         while let Some(node) = nodes.pop() {
             // SAFETY: as said.
             let node = unsafe { at(node) };
-            node.prepare(node, Some(parcel));
-            let turn = node.drive(node);
+            let command = node.prepare(node, Some(parcel));
+            let turn = node.drive(node, command);
             parcel = node.after_exit(turn);
         }
         Ok(parcel)

@@ -22,7 +22,7 @@ use super::core::{Core, Parcel, State, Vtable};
 use super::delegation::{End, Turn};
 use super::error::{GeneratorError, SendError, Thrown};
 use super::yielder::Yielder;
-use crate::coroutine::{self, Coroutine, Kind};
+use crate::coroutine::{self, Command, Coroutine, Kind};
 use crate::stack::{Label, StackError};
 
 /// What a resumption gave.
@@ -135,7 +135,7 @@ where
         body: UnsafeCell::new(MaybeUninit::new(body)),
     };
     // SAFETY: `Whole` begins with a `Coroutine`; `run` catches all unwinds; the caller vouches for borrows.
-    let whole = unsafe { coroutine::build(size, label, Kind::Generator, header, Whole::run) }?;
+    let whole = unsafe { coroutine::build(size, label, Kind::Generator, header, |whole| Whole::run(whole)) }?;
     Ok(whole.cast())
 }
 
@@ -175,6 +175,7 @@ impl<Y, S, R, B> Whole<Y, S, R, B> {
     /// # Safety
     ///
     /// `whole` is a generator that has just been resumed for the first time.
+    #[inline(always)]
     unsafe fn run(whole: NonNull<Self>)
     where
         B: FnOnce(&Yielder<Y, S>) -> Result<R, Thrown>,
@@ -213,8 +214,8 @@ impl<Y, S, R> Record<Y, S, R> {
         let core = self.core();
         core.state.set(State::RUNNING);
         // SAFETY: it is resumable, and callers have checked that the thread is not exiting.
-        unsafe { core.coroutine.resume() };
-        core.follow_first(core)
+        let event = unsafe { core.coroutine.resume(Command::Go) };
+        core.follow_first(core, event)
     }
 
     /// As `run_on`, for a generator that delegates and knows the end of its chain.
@@ -224,8 +225,8 @@ impl<Y, S, R> Record<Y, S, R> {
         let leaf = unsafe { leaf.as_ref() };
         leaf.state.set(State::RUNNING_VIA);
         // SAFETY: it is suspended, and callers have checked that the thread is not exiting.
-        unsafe { leaf.coroutine.resume() };
-        self.core().follow_first(leaf)
+        let event = unsafe { leaf.coroutine.resume(Command::Go) };
+        self.core().follow_first(leaf, event)
     }
 
     /// # Safety

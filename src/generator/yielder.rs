@@ -11,6 +11,7 @@ use super::core::{Core, State};
 use super::delegation::closed_delegate;
 use super::error::{GeneratorError, StopIteration, Thrown};
 use super::record::Delegate;
+use crate::coroutine::{Command, Event};
 
 /// The way out of a generator's body: hands values to whoever resumes it.
 ///
@@ -125,10 +126,8 @@ impl<Y, S> Yielder<Y, S> {
     unsafe fn suspend_with(&self, value: Y) -> Result<S, Thrown> {
         // SAFETY: the slot is ours while the body runs.
         unsafe { (*self.yielded.get()).write(value) };
-        self.core.state.set(State::SUSPENDED);
         // SAFETY: this is the innermost coroutine and nothing unwinds: the caller has checked.
-        unsafe { self.core.coroutine.suspend() };
-        if self.core.state.get().has_thrown() {
+        if unsafe { self.core.coroutine.suspend(Event::Suspended) } == Command::Raise {
             return Err(self.core.take_thrown());
         }
         // SAFETY: resumed without a parcel, so the resumer has written a value before.
@@ -236,12 +235,11 @@ impl<Y, S> Yielder<Y, S> {
             unsafe { (*(&raw const *end).cast::<Yielder<Y, S>>()).put_sent(S::default()) };
         }
         self.core.delegate.set(Some(other.into()));
-        self.core.state.set(State::DELEGATING);
         // SAFETY: this is the innermost coroutine and nothing unwinds: the caller has checked. `inner` stays in this
         // frame, so what `delegate` points to stays alive while it is set.
-        unsafe { self.core.coroutine.suspend() };
+        let command = unsafe { self.core.coroutine.suspend(Event::Delegating) };
         self.core.delegate.set(None);
-        if self.core.state.get().has_thrown() {
+        if command == Command::Raise {
             return Err(self.core.take_thrown());
         }
         record.take_result()
