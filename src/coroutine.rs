@@ -100,6 +100,8 @@ unsafe impl Stack for Segment {
 pub(crate) enum Kind {
     /// A generator: its header is a `generator::core::Core`.
     Generator,
+    /// A task: its header is a `runtime::task::TaskFrame`.
+    Task,
 }
 
 /// The untyped part of every header: one stack and the switch to it. Always the header's first field.
@@ -228,14 +230,30 @@ pub(crate) unsafe fn build<H>(
 /// A slot that holds an `H` besides the stack that was asked for.
 #[inline]
 fn acquire<H>(size: Option<usize>) -> Result<Slot, StackError> {
+    /// Headers up to this size have room in the smallest slot, and are not worth a larger one.
     const SMALL: usize = 2048;
     let header = size_of::<H>() + align_of::<H>();
     match size {
-        None if header <= SMALL => stack::acquire_default(),
-        None => stack::acquire(stack::DEFAULT_SIZE.saturating_add(header)),
         Some(0) => Err(StackError::Zero),
+        None if header <= SMALL => stack::acquire_default(),
         Some(size) if header <= SMALL => stack::acquire(size),
-        Some(size) => stack::acquire(size.saturating_add(header)),
+        size => acquire_with_room(size.unwrap_or(stack::DEFAULT_SIZE), header),
+    }
+}
+
+/// A slot with room for a large header, and at least half of `size` below that.
+#[cold]
+fn acquire_with_room(size: usize, header: usize) -> Result<Slot, StackError> {
+    let size = size.max(stack::MIN_SIZE);
+    let mut slot_size = size.saturating_add(header);
+    loop {
+        let slot = stack::acquire(slot_size)?;
+        if slot.colored_top() - slot.floor() >= header + size / 2 {
+            return Ok(slot);
+        }
+        slot_size = slot.size().saturating_mul(2);
+        // SAFETY: nobody has used it.
+        unsafe { stack::release(slot) }
     }
 }
 
@@ -285,6 +303,12 @@ impl Coroutine {
     #[inline(always)]
     pub(crate) fn is_unwinding(&self) -> bool {
         thread::panicking() && !self.resumed_in_unwind.get()
+    }
+
+    /// An unwind begins in this coroutine. From now to the next resume none of its destructors may suspend it, also
+    /// where an outer unwind was under way at the resume, which std cannot tell from this one.
+    pub(crate) fn note_own_unwind(&self) {
+        self.resumed_in_unwind.set(false);
     }
 
     /// Gives control back to the resumer, until the next `resume`, whose command it gives.
@@ -390,12 +414,15 @@ pub fn grow_with<R>(red_zone: usize, size: usize, f: impl FnOnce() -> R) -> R {
 fn find_segment(here: usize) -> usize {
     // SAFETY: the caller's frame is live.
     let segment = match unsafe { stack::running_at(here) } {
-        Some(running) => (running.floor, running.top),
-        // The thread's own stack. Frames above this one are not asked for again from here.
-        None => (stack::current_thread_floor(), here + 1),
+        Some(running) => running.floor..running.top,
+        None => stack::current_thread_stack(),
     };
-    LAST_SEGMENT.set(segment);
-    segment.0.min(here)
+    if !segment.contains(&here) {
+        // A stack that is neither ours nor the thread's: nothing is known of it.
+        return 0;
+    }
+    LAST_SEGMENT.set((segment.start, segment.end));
+    segment.start
 }
 
 #[cold]
@@ -469,10 +496,13 @@ fn prepare_thread() {
 /// Learns that the thread's locals are about to be destroyed, as early as that can be known.
 ///
 /// A local's destructor could otherwise resume or unwind a generator with a frame suspended inside
-/// `OTHER.with(|x| ...)`, whose `x` is already gone. Destructors of thread locals run last registered
-/// first. glibc keeps one list for the whole program, in which std has a single entry that stands for all of
-/// Rust's; registered after that one, ours runs before any of them. Elsewhere a thread local of our own
-/// serves, which is only earlier than those first used before this thread's first coroutine.
+/// `OTHER.with(|x| ...)`, whose `x` is already gone. Destructors of thread locals run last registered first, and
+/// a local is registered when it is first used, so the notice comes before those of all locals that were in use when the
+/// thread made its first coroutine. What remains: a generator kept in a thread-local that was first used after
+/// that, and suspended inside the `with` of a local that was first used later still. That one is gone when
+/// the generator is dropped, and nobody can tell. (Registering again at each suspension would tell, at the price of
+/// an allocation each, kept until the thread ends; interposing the C library's registration would too,
+/// and is not for a library to do.)
 mod exit_notice {
     use super::EXITING;
 
@@ -489,31 +519,6 @@ mod exit_notice {
         // An error means that the thread's locals are being destroyed already.
         if NOTICE.try_with(|_| ()).is_err() {
             EXITING.set(true);
-            return;
-        }
-        #[cfg(all(target_os = "linux", target_env = "gnu"))]
-        register_first();
-    }
-
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    fn register_first() {
-        use std::ffi::{c_int, c_void};
-        type AtExit =
-            unsafe extern "C" fn(unsafe extern "C" fn(*mut c_void), *mut c_void, *mut c_void) -> c_int;
-
-        unsafe extern "C" fn notice(_: *mut c_void) {
-            EXITING.set(true);
-        }
-        // SAFETY: the name is a C string, and a null result is handled.
-        let function = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__cxa_thread_atexit_impl".as_ptr()) };
-        if function.is_null() {
-            return;
-        }
-        // SAFETY: glibc documents this signature. `notice` uses nothing but a thread local without
-        // destructor, and a null object handle stands for the main program.
-        unsafe {
-            let at_exit = std::mem::transmute::<*mut c_void, AtExit>(function);
-            at_exit(notice, std::ptr::null_mut(), std::ptr::null_mut());
         }
     }
 }

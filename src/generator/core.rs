@@ -18,7 +18,8 @@
 //!
 //! Who may touch what: the body touches its own core while it runs; the resumer touches it while the body
 //! is suspended. All fields are cells, since both hold shared references. No reference into a cell is
-//! kept over a call of user code.
+//! kept over a call of user code. Between learning what stands at the end of a chain, or who has just yielded, and
+//! acting on it, no user code runs either: no `Default`, no `Drop`, no hook. It could resume or end that one.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -219,6 +220,7 @@ impl Core {
         if self.serial.get() == 0 {
             self.serial.set(NEXT_SERIAL.fetch_add(1, Ordering::Relaxed));
         }
+        self.coroutine.note_own_unwind();
         let thrown = ManuallyDrop::new(thrown);
         let token = Token { target: self.serial.get(), thread: thread::current().id(), thrown };
         panic::resume_unwind(Box::new(token))
@@ -285,8 +287,9 @@ impl Core {
                 true
             }
             Ok(Turn::Yielded(leaf)) => {
-                self.report(Parcel::error(GeneratorError::IgnoredExit));
+                // In this order: the hook is user code, which may resume or end the leaf.
                 self.discard_yielded(leaf);
+                self.report(Parcel::error(GeneratorError::IgnoredExit));
                 self.force()
             }
         }
@@ -318,7 +321,11 @@ impl Core {
         }
     }
 
+    /// Reports how the body ended, and drops what it returned.
     fn report_ending(&self) {
+        if let Err(payload) = self.discard(self.vtable.drop_returned) {
+            self.report(Parcel::Panic(payload));
+        }
         if let Some(parcel) = self.parcel.take() {
             self.report(parcel);
         }
@@ -354,7 +361,7 @@ pub(super) fn raise_in_innermost(thrown: Thrown) -> ! {
     match coroutine::innermost() {
         // SAFETY: a coroutine of this kind is the first field of a `Core`, alive because it is running.
         Some((generator, Kind::Generator)) => unsafe { generator.cast::<Core>().as_ref() }.raise(thrown),
-        None => panic!("cede: raised outside of any generator: {thrown}"),
+        Some((_, Kind::Task)) | None => panic!("cede: raised outside of any generator: {thrown}"),
     }
 }
 

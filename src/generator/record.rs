@@ -318,14 +318,17 @@ impl<Y, S, R> Record<Y, S, R> {
             Err(_executing) => return Err(SendError::AlreadyExecuting(value)),
             Ok(end) => end,
         };
-        match end {
+        let mut value = Some(value);
+        if let End::Leaf(leaf) = &end {
+            let value = value.take().expect("just put there");
             // SAFETY: generators of a chain have the same types; the leaf is suspended, and resumed at once.
-            End::Leaf(leaf) => unsafe { leaf.cast::<Yielder<Y, S>>().as_ref().put_sent(value) },
-            // The one that delegates to it is told so; the value is lost, as one is that is sent to a
-            // finished generator in Python.
-            End::Closed(_) | End::Busy(_) => drop(value),
+            unsafe { leaf.cast::<Yielder<Y, S>>().as_ref().put_sent(value) };
         }
-        self.step(core.resume_end(end)).map_err(SendError::Raised)
+        let step = self.step(core.resume_end(end)).map_err(SendError::Raised);
+        // Where the end is closed or busy the value is lost, as one is that is sent to a finished generator in
+        // Python. Not before: its destructor is user code, which may end what `end` names.
+        drop(value);
+        step
     }
 
     pub(super) fn throw(&self, thrown: Thrown) -> Result<Step<Y, R>, SendError<Thrown>> {

@@ -220,6 +220,9 @@ impl<Y, S> Yielder<Y, S> {
     where
         S: Default,
     {
+        // Made first: it is user code, which may move or end what is looked at below. What is not needed is
+        // dropped only after the suspension, for the same reason.
+        let mut first = Some(S::default());
         let record = inner.record();
         let other = record.yielder().core();
         if other.state.get() == State::CLOSED {
@@ -230,9 +233,10 @@ impl<Y, S> Yielder<Y, S> {
         }
         let end = other.end_of_chain();
         if end.state.get() == State::SUSPENDED {
+            let first = first.take().expect("just made");
             // SAFETY: all generators of a chain have the same `Y` and `S`, so this core is the first field of a
             // `Yielder<Y, S>`. The resumer, to whom we suspend now, resumes it next.
-            unsafe { (*(&raw const *end).cast::<Yielder<Y, S>>()).put_sent(S::default()) };
+            unsafe { (*(&raw const *end).cast::<Yielder<Y, S>>()).put_sent(first) };
         }
         self.core.delegate.set(Some(other.into()));
         // SAFETY: this is the innermost coroutine and nothing unwinds: the caller has checked. `inner` stays in this

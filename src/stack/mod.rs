@@ -68,4 +68,4 @@ pub(crate) use pool::{acquire, acquire_default, release};
 pub(crate) use residency::touched;
 pub(crate) use running::running_at;
 pub(crate) use slot::{Label, Slot};
-pub(crate) use thread::current_thread_floor;
+pub(crate) use thread::current_thread_stack;

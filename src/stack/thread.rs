@@ -1,6 +1,7 @@
 //! What is done once for a thread, and undone when it ends.
 
 use std::cell::Cell;
+use std::ops::Range;
 
 use super::signal_stack::SignalStack;
 use super::{StackError, pool};
@@ -10,8 +11,8 @@ thread_local! {
     /// their generators then find the pool closed: what they hold stays valid, and they get nothing new.
     static EXIT: Exit = const { Exit { signal_stack: Cell::new(None) } };
 
-    /// The lowest usable address of the thread's own stack, once it was asked for.
-    static FLOOR: Cell<Option<usize>> = const { Cell::new(None) };
+    /// The thread's own stack, once it was asked for: lowest usable address, end.
+    static STACK: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
 }
 
 struct Exit {
@@ -43,53 +44,52 @@ pub(super) fn ensure_signal_stack() {
     });
 }
 
-/// The lowest usable address of the stack that the operating system gave this thread; 0 where it does not
-/// tell.
-#[inline]
-pub(crate) fn current_thread_floor() -> usize {
-    FLOOR.with(|floor| match floor.get() {
-        Some(floor) => floor,
-        None => {
-            floor.set(Some(system_floor()));
-            floor.get().unwrap_or(0)
-        }
-    })
+/// The stack that the operating system gave this thread, from its lowest usable address to its end; empty where it
+/// does not tell.
+pub(crate) fn current_thread_stack() -> Range<usize> {
+    let (low, end) = STACK.get().unwrap_or_else(|| {
+        let stack = system_stack();
+        STACK.set(Some(stack));
+        stack
+    });
+    low..end
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[cold]
-fn system_floor() -> usize {
+fn system_stack() -> (usize, usize) {
     let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
     let (mut start, mut size, mut guard) = (std::ptr::null_mut(), 0, 0);
     // SAFETY: the attributes are written by the first call before the others read them, and destroyed once.
     unsafe {
         if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
-            return 0;
+            return (0, 0);
         }
         let known = libc::pthread_attr_getstack(attributes.as_ptr(), &mut start, &mut size) == 0;
         // Where the guard counts as a part of the stack, its pages are at the start. Where it does not, this
         // gives a page away.
         libc::pthread_attr_getguardsize(attributes.as_ptr(), &mut guard);
         libc::pthread_attr_destroy(attributes.as_mut_ptr());
-        if known { start as usize + guard } else { 0 }
+        if known { (start as usize + guard, start as usize + size) } else { (0, 0) }
     }
 }
 
 #[cfg(target_vendor = "apple")]
 #[cold]
-fn system_floor() -> usize {
+fn system_stack() -> (usize, usize) {
     // SAFETY: both calls only read what the system knows of the calling thread. The address is the stack's
     // high end.
     unsafe {
         let thread = libc::pthread_self();
-        libc::pthread_get_stackaddr_np(thread) as usize - libc::pthread_get_stacksize_np(thread)
+        let end = libc::pthread_get_stackaddr_np(thread) as usize;
+        (end - libc::pthread_get_stacksize_np(thread), end)
     }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
 #[cold]
-fn system_floor() -> usize {
-    0
+fn system_stack() -> (usize, usize) {
+    (0, 0)
 }
 
 #[cfg(test)]
@@ -106,11 +106,14 @@ mod tests {
         let thread = std::thread::Builder::new().stack_size(1 << 20);
         let joined = thread.spawn(|| {
             let local = 0u8;
-            let room = (&raw const local as usize) - current_thread_floor();
+            let stack = current_thread_stack();
+            let here = &raw const local as usize;
+            assert!(stack.contains(&here));
+            let room = here - stack.start;
             // More than was asked for where the system had a larger one at hand.
             assert!(room > 900 << 10 && room < 1 << 30, "{room} bytes");
             // SAFETY: this is the lowest usable address of the stack, far below all frames.
-            unsafe { (current_thread_floor() as *mut u8).write_volatile(1) };
+            unsafe { (stack.start as *mut u8).write_volatile(1) };
         });
         joined.unwrap().join().unwrap();
     }
