@@ -116,8 +116,13 @@ pub(crate) struct Coroutine {
     low: Cell<usize>,
     /// Length of that segment in bytes.
     extent: Cell<usize>,
-    /// The size of the slot.
+    /// The size of the slot; 0 while an extent is open in which the coroutine must not suspend itself.
+    reach: Cell<usize>,
     slot_size: usize,
+    /// How many such extents are open.
+    extents: Cell<u32>,
+    /// Suspending itself inside such extents is what it is for.
+    extents_are_fine: Cell<bool>,
     /// Whether the thread was unwinding when the coroutine was last resumed.
     resumed_in_unwind: Cell<bool>,
     kind: Kind,
@@ -210,7 +215,10 @@ pub(crate) unsafe fn build<H>(
         switch: UnsafeCell::new(ManuallyDrop::new(switch)),
         low: Cell::new(slot.floor()),
         extent: Cell::new(base - slot.floor()),
+        reach: Cell::new(slot.size()),
         slot_size: slot.size(),
+        extents: Cell::new(0),
+        extents_are_fine: Cell::new(false),
         slot,
         suspender: Cell::new(ptr::null()),
         resumed_in_unwind: Cell::new(false),
@@ -284,18 +292,29 @@ impl Coroutine {
         }
     }
 
-    /// Whether this is the innermost coroutine on the thread: the only one that may suspend itself. That
-    /// is so where the stack pointer is in its slot, or in the segment that `grow` has put it on.
+    /// Whether this is the innermost coroutine on the thread, with no extent open that forbids a suspension. The
+    /// innermost one is that in whose slot the stack pointer is, or in the segment that `grow` has put it on.
     #[inline(always)]
-    pub(crate) fn is_innermost(&self) -> bool {
+    pub(crate) fn is_free_to_suspend(&self) -> bool {
         // The header is in the slot, and a slot's size is a power of two, its address a multiple of it.
         let here = stack_pointer();
-        here ^ ptr::from_ref(self).addr() < self.slot_size || self.is_on_segment(here)
+        here ^ ptr::from_ref(self).addr() < self.reach.get() || self.is_free_on_segment(here)
     }
 
     #[cold]
-    fn is_on_segment(&self, here: usize) -> bool {
-        here.wrapping_sub(self.low.get()) < self.extent.get()
+    fn is_free_on_segment(&self, here: usize) -> bool {
+        self.extents.get() == 0 && here.wrapping_sub(self.low.get()) < self.extent.get()
+    }
+
+    /// Whether this is the innermost coroutine on the thread.
+    #[cold]
+    pub(crate) fn is_innermost(&self) -> bool {
+        stack_pointer().wrapping_sub(self.low.get()) < self.extent.get()
+    }
+
+    /// Suspending itself inside extents that forbid it to others is what this coroutine is for.
+    pub(crate) fn allow_in_extents(&self) {
+        self.extents_are_fine.set(true);
     }
 
     /// Whether a suspension would take a half-unwound stack, and a wrong `thread::panicking()`, to the resumer:
@@ -354,6 +373,43 @@ impl Coroutine {
         // SAFETY: the header is dropped in place once; the slot is given back after it, also when a
         // destructor panics.
         unsafe { ptr::drop_in_place(header.as_ptr()) }
+    }
+}
+
+/// A stretch of code that knows which task it belongs to, opened inside a generator: a timeout, a scope, `no_cancel`.
+///
+/// The generator must not yield from inside it: the code that goes on meanwhile would be cancelled, or kept from it, in its
+/// stead (PEP 789). So while one is open the generator in which it was opened does not suspend itself.
+pub(crate) struct Extent {
+    opened_in: Option<NonNull<Coroutine>>,
+}
+
+impl Extent {
+    pub(crate) fn open() -> Self {
+        let opened_in = innermost().and_then(|(coroutine, kind)| {
+            // SAFETY: the innermost coroutine is running, and so alive.
+            let counts = kind == Kind::Generator && !unsafe { coroutine.as_ref() }.extents_are_fine.get();
+            counts.then_some(coroutine)
+        });
+        if let Some(coroutine) = opened_in {
+            // SAFETY: as above.
+            let coroutine = unsafe { coroutine.as_ref() };
+            coroutine.extents.set(coroutine.extents.get() + 1);
+            coroutine.reach.set(0);
+        }
+        Extent { opened_in }
+    }
+}
+
+impl Drop for Extent {
+    fn drop(&mut self) {
+        let Some(coroutine) = self.opened_in else { return };
+        // SAFETY: this guard lies on that coroutine's stack, which is therefore alive.
+        let coroutine = unsafe { coroutine.as_ref() };
+        coroutine.extents.set(coroutine.extents.get() - 1);
+        if coroutine.extents.get() == 0 {
+            coroutine.reach.set(coroutine.slot_size);
+        }
     }
 }
 

@@ -11,6 +11,9 @@ pub mod stack;
 mod coroutine;
 pub mod generator;
 pub mod manual;
+pub mod runtime;
+pub mod task;
+pub mod time;
 
 pub use coroutine::{grow, grow_with};
 pub use generator::{
@@ -20,3 +23,13 @@ pub use generator::{
     nullcontext, scoped, set_unraisable_hook, suppress, take_unraisable_hook, try_contextmanager, try_scoped,
     with,
 };
+pub use runtime::{
+    Deadlock, OnDeadlock, Operation, RunError, Runner, StuckTask, TaskReport, run, set_task_hook,
+    take_task_hook, yield_now,
+};
+pub use task::{
+    Cancelled, GroupError, JoinError, JoinHandle, Scope, ScopedJoinHandle, SpawnError, TaskGroup, TaskHandle,
+    call_soon, catch_cancelled, current, finally, no_cancel, no_switch, scope, spawn, spawn_named, try_scope,
+    try_spawn,
+};
+pub use time::{Elapsed, sleep, timeout, timeout_at};

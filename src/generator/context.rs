@@ -221,7 +221,7 @@ pub struct GeneratorContext<V: 'static> {
 /// ```
 #[track_caller]
 pub fn contextmanager<V>(body: impl FnOnce(&Yielder<V>) + 'static) -> GeneratorContext<V> {
-    GeneratorContext { generator: Generator::new(body) }
+    GeneratorContext::of(Generator::new(body))
 }
 
 /// Like [`contextmanager`], with a body that may fail: its `Err` is what goes on, as if it were raised there.
@@ -262,7 +262,7 @@ pub fn contextmanager<V>(body: impl FnOnce(&Yielder<V>) + 'static) -> GeneratorC
 pub fn try_contextmanager<V, E: Into<Box<dyn Error>>>(
     body: impl FnOnce(&Yielder<V>) -> Result<(), E> + 'static,
 ) -> GeneratorContext<V> {
-    GeneratorContext { generator: Generator::try_new(body) }
+    GeneratorContext::of(Generator::try_new(body))
 }
 
 impl<V> GeneratorContext<V> {
@@ -273,6 +273,14 @@ impl<V> GeneratorContext<V> {
             Ok(_) => GeneratorError::DidNotStop.into(),
             Err(error) => raised(error),
         }
+    }
+}
+
+impl<V: 'static> GeneratorContext<V> {
+    fn of(generator: Generator<V>) -> Self {
+        // The block is nested in the body, so a scope or timeout of the body is meant for the block too.
+        generator.record().core().coroutine.allow_in_extents();
+        GeneratorContext { generator }
     }
 }
 

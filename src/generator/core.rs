@@ -172,7 +172,7 @@ impl Core {
     /// Whether the body may suspend itself here and now. `refusal` says why not.
     #[inline(always)]
     pub(super) fn may_suspend(&self) -> bool {
-        self.coroutine.is_innermost() && !self.coroutine.is_unwinding()
+        self.coroutine.is_free_to_suspend() && !self.coroutine.is_unwinding()
     }
 
     #[cold]
@@ -181,8 +181,10 @@ impl Core {
             GeneratorError::ThreadExiting
         } else if !self.coroutine.is_innermost() {
             GeneratorError::NotInnermost
-        } else {
+        } else if self.coroutine.is_unwinding() {
             GeneratorError::Unwinding
+        } else {
+            GeneratorError::InExtent
         }
     }
 

@@ -200,6 +200,12 @@ pub enum GeneratorError {
     /// A yield in a destructor while the body's stack is being unwound.
     #[error("a generator can't yield while its stack is being unwound; yield before the destructor runs")]
     Unwinding,
+    /// A yield inside a timeout, scope, `no_cancel` or `no_switch` that was opened inside the generator (PEP 789).
+    #[error(
+        "a generator can't yield inside a timeout, scope, no_cancel or no_switch of its own: it would act on the code that \
+         goes on meanwhile; open it around the loop that takes the values"
+    )]
+    InExtent,
     /// The thread's locals are being destroyed; a suspended body may refer to some that are gone.
     #[error("this thread is ending and its locals are being destroyed: generators can't run any more")]
     ThreadExiting,

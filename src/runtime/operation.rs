@@ -1,0 +1,89 @@
+//! What can be waited for.
+
+use std::fmt;
+use std::pin::{Pin, pin};
+
+use super::park;
+use super::task::TaskKey;
+
+/// Something that a task can wait for: a message, a lock, a readable stream, the end of another task.
+///
+/// Each blocking verb of cede is an operation that is waited for at once; the operation itself is what
+/// [`select!`](crate::select) and [`race`](crate::race) take, which wait for several without spawning anything. An operation
+/// that was not waited for, or that lost a race, has had no effect. Sealed: cede's own types are the only ones.
+///
+/// # Examples
+///
+/// ```
+/// use cede::{Operation, time::after};
+/// use std::time::Duration;
+///
+/// cede::run(|| after(Duration::from_millis(1)).wait());
+/// ```
+pub trait Operation: sealed::Sealed {
+    /// What it gives.
+    type Output;
+
+    /// Completes now if it can.
+    #[doc(hidden)]
+    fn attempt(self: Pin<&mut Self>) -> Option<Self::Output>;
+
+    /// Arranges that the task is woken when `attempt` may succeed. Called again after each wake-up that
+    /// came to nothing.
+    #[doc(hidden)]
+    fn register(self: Pin<&mut Self>, task: TaskKey);
+
+    /// Takes back what `register` has arranged, and hands a wake-up that came meanwhile and was not used on to the
+    /// next who waits. Called after each `register`.
+    #[doc(hidden)]
+    fn withdraw(self: Pin<&mut Self>);
+
+    /// The task that waits is being cancelled. Where what it waits for is cancelled instead, as a task that it
+    /// joins is: does that, and answers yes. The wait then ends by itself.
+    #[doc(hidden)]
+    fn cancel(&self) -> bool {
+        false
+    }
+
+    /// What the task does, as a verb with an object: for reports.
+    #[doc(hidden)]
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+
+    /// Waits until it is complete.
+    ///
+    /// # Cancellation
+    ///
+    /// Unwinds when the task is cancelled meanwhile; the operation has then had no effect.
+    ///
+    /// # Panics
+    ///
+    /// Panics where a task may not wait: outside of a run, inside [`no_switch`](crate::no_switch), and while the
+    /// thread is unwinding.
+    fn wait(self) -> Self::Output
+    where
+        Self: Sized,
+    {
+        park::wait(pin!(self))
+    }
+}
+
+pub(crate) mod sealed {
+    /// Only cede's own types are operations.
+    pub trait Sealed {}
+}
+
+/// The part of an operation that the scheduler needs while a task waits for it: no output.
+pub(crate) trait Waiting {
+    fn cancel(&self) -> bool;
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+}
+
+impl<O: Operation> Waiting for O {
+    fn cancel(&self) -> bool {
+        Operation::cancel(self)
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Operation::describe(self, f)
+    }
+}

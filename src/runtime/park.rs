@@ -1,0 +1,208 @@
+//! The one door to suspension: everything that a task waits for goes through [`wait`] or [`yield_now`].
+//!
+//! Before a task may suspend itself three things are checked, each with an error that says what to do: that there is a
+//! task, that no `no_switch` is open, and that the thread is not unwinding.
+//!
+//! A task may suspend itself while generators run on top of its stack; they stay where they are, and count as
+//! running meanwhile.
+
+use std::fmt;
+use std::panic;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::thread;
+
+use super::operation::{Operation, Waiting};
+use super::scheduler::{Scheduler, with_scheduler};
+use super::task::{AnyTask, State, TaskCore};
+use crate::coroutine::Event;
+
+/// The payload of the unwind that a cancellation is.
+#[derive(Debug)]
+pub(crate) struct CancelToken {
+    task: u64,
+}
+
+impl CancelToken {
+    pub(crate) fn is_for(&self, core: &TaskCore) -> bool {
+        self.task == core.id
+    }
+}
+
+/// Why a task can't suspend itself here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    NoTask,
+    NoSwitch,
+    Unwinding,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refusal::NoTask => "only a task can wait: call this inside cede::run, not in a callback",
+            Refusal::NoSwitch => "a task wanted to wait inside no_switch, which promises that it does not",
+            Refusal::Unwinding => {
+                "a task can't wait while its thread is unwinding: do clean-up that waits in cede::finally or a scope, \
+                 not in a destructor"
+            }
+        })
+    }
+}
+
+/// What a suspension ended with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Wake {
+    Normal,
+    Cancelled,
+}
+
+/// Whether the current task may suspend itself.
+pub(crate) fn refusal() -> Option<Refusal> {
+    let current = with_scheduler(Scheduler::current).flatten();
+    let Some(current) = current else { return Some(Refusal::NoTask) };
+    // SAFETY: the current task is owned by the scheduler until it has ended.
+    let core = unsafe { current.as_ref() }.core();
+    if core.unswitchable.get() > 0 {
+        Some(Refusal::NoSwitch)
+    } else if thread::panicking() {
+        Some(Refusal::Unwinding)
+    } else {
+        None
+    }
+}
+
+/// Waits for an operation.
+pub(crate) fn wait<O: Operation>(mut operation: Pin<&mut O>) -> O::Output {
+    if let Some(output) = operation.as_mut().attempt() {
+        return output;
+    }
+    loop {
+        let (wake, output) = wait_once(operation.as_mut(), |operation| operation.attempt());
+        match (wake, output) {
+            (Wake::Cancelled, _) => raise_cancellation(),
+            (Wake::Normal, Some(output)) => return output,
+            (Wake::Normal, None) => {}
+        }
+    }
+}
+
+/// Registers, parks, and withdraws. What `attempt` gives after a normal wake-up comes with it.
+pub(crate) fn wait_once<O: Operation, T>(
+    mut operation: Pin<&mut O>,
+    attempt: impl FnOnce(Pin<&mut O>) -> Option<T>,
+) -> (Wake, Option<T>) {
+    if let Some(refusal) = refusal() {
+        panic!("cede: {refusal}");
+    }
+    with_scheduler(|scheduler| {
+        let task = current(scheduler);
+        operation.as_mut().register(task.core().key.get());
+        let wake = park(scheduler, task.core(), &*operation);
+        let output = match wake {
+            Wake::Normal => attempt(operation.as_mut()),
+            Wake::Cancelled => None,
+        };
+        operation.as_mut().withdraw();
+        (wake, output)
+    })
+    .expect("a task runs under a scheduler")
+}
+
+/// Lets the others run: the task goes on in the next tick.
+///
+/// # Cancellation
+///
+/// Unwinds when the task was cancelled.
+///
+/// # Panics
+///
+/// Panics where a task may not wait; see [`Operation::wait`](crate::Operation::wait).
+///
+/// # Examples
+///
+/// ```
+/// cede::run(|| {
+///     let other = cede::spawn(|| print!("world"));
+///     print!("hello ");
+///     cede::yield_now();
+///     other.join().unwrap();
+/// });
+/// ```
+pub fn yield_now() {
+    if let Some(refusal) = refusal() {
+        panic!("cede: {refusal}");
+    }
+    let wake = with_scheduler(|scheduler| {
+        let core = current(scheduler).core();
+        note_swallowed(core);
+        scheduler.requeue(core);
+        suspend(core)
+    });
+    if wake == Some(Wake::Cancelled) {
+        raise_cancellation();
+    }
+}
+
+fn current<'a>(scheduler: &Scheduler) -> &'a dyn AnyTask {
+    let task = scheduler.current().expect("`refusal` has found a task");
+    // SAFETY: the current task is owned by the scheduler until it has ended, and this runs on its stack.
+    unsafe { &*task.as_ptr() }
+}
+
+/// Suspends the current task until it is woken or cancelled. What it waits for has been arranged.
+fn park(scheduler: &Scheduler, core: &TaskCore, waiting: &dyn Waiting) -> Wake {
+    note_swallowed(core);
+    // SAFETY: only the lifetime changes. The pointer is cleared before the wait returns, and nobody follows it but
+    // while this task is parked.
+    let waiting: NonNull<dyn Waiting> = unsafe { std::mem::transmute(NonNull::from(waiting)) };
+    core.waiting.set(Some(waiting));
+    core.state.set(State::Parked);
+    if core.must_cancel.get() && core.masked.get() == 0 {
+        core.must_cancel.set(false);
+        if !core.cancel_waiting() {
+            order_cancellation(scheduler, core);
+        }
+    }
+    let wake = suspend(core);
+    core.waiting.set(None);
+    wake
+}
+
+/// Switches to the scheduler. Back again, says whether a cancellation is to be raised.
+fn suspend(core: &TaskCore) -> Wake {
+    let frame = core.frame.get().expect("a task that runs has a stack");
+    // SAFETY: the task runs on this thread, beneath this call, perhaps with generators on top, which are left as they are;
+    // nothing unwinds (`refusal`).
+    unsafe {
+        frame.as_ref().coroutine.suspend(Event::Suspended);
+    }
+    let ordered = core.cancel_ordered.take();
+    if core.masked.get() == 0 && (core.must_cancel.take() | ordered) { Wake::Cancelled } else { Wake::Normal }
+}
+
+/// Somebody has caught a cancellation without naming it, and the task goes on as if nothing had been. It gets
+/// it again at this suspension.
+fn note_swallowed(core: &TaskCore) {
+    if core.unwinding.take() {
+        core.swallowed.set(core.swallowed.get() + 1);
+        core.must_cancel.set(true);
+    }
+}
+
+/// The parked task's wait is over, and a cancellation is raised at its next step.
+pub(super) fn order_cancellation(scheduler: &Scheduler, core: &TaskCore) {
+    core.cancel_ordered.set(true);
+    scheduler.requeue(core);
+}
+
+/// Unwinds the current task.
+pub(crate) fn raise_cancellation() -> ! {
+    let id = with_scheduler(|scheduler| {
+        let core = current(scheduler).core();
+        core.unwinding.set(true);
+        core.id
+    });
+    panic::resume_unwind(Box::new(CancelToken { task: id.expect("a task runs under a scheduler") }))
+}

@@ -1,0 +1,190 @@
+//! What a run says when something is wrong: a deadlock, an error that nobody looked at, a task that can't be ended.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::panic::{self, AssertUnwindSafe, Location};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::scheduler::Scheduler;
+use super::task::{AnyTask, Failure, TaskCore, panic_message};
+
+/// One task of a deadlock.
+#[derive(Debug, Clone)]
+pub struct StuckTask {
+    /// Counted from 1 in each run.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+    /// What it waits for, as a verb with an object.
+    pub waits_for: String,
+    /// Where it was spawned.
+    pub spawned_at: &'static Location<'static>,
+}
+
+/// A run in which nothing can ever happen again: no task is ready, no timer is set, no I/O is waited for, and no other
+/// thread could wake anyone.
+#[derive(Debug, Clone)]
+pub struct Deadlock {
+    /// The tasks that have not ended, in the order in which they were made.
+    pub tasks: Vec<StuckTask>,
+}
+
+impl Deadlock {
+    pub(super) fn of(scheduler: &Scheduler) -> Self {
+        let tasks = scheduler.all_tasks().iter().map(|task| StuckTask::of(task.core())).collect();
+        Deadlock { tasks }
+    }
+}
+
+impl StuckTask {
+    fn of(core: &TaskCore) -> Self {
+        StuckTask {
+            id: core.id,
+            name: core.name.borrow().to_string(),
+            waits_for: core.waiting_for().unwrap_or_else(|| "waits for nothing that is known".to_owned()),
+            spawned_at: core.spawned_at,
+        }
+    }
+}
+
+impl fmt::Display for Deadlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.tasks.len() {
+            1 => write!(f, "deadlock: 1 task waits and nothing can wake it")?,
+            n => write!(f, "deadlock: {n} tasks wait and nothing can wake them")?,
+        }
+        let width = |text: fn(&StuckTask) -> usize| self.tasks.iter().map(text).max().unwrap_or(0);
+        let names = width(|task| task.name.chars().count() + 2);
+        let waits = width(|task| task.waits_for.chars().count());
+        for task in &self.tasks {
+            let name = format!("{:?}", task.name);
+            write!(f, "\n  task {} {name:names$}  {:waits$}", task.id, task.waits_for)?;
+            write!(f, "  spawned at {}", task.spawned_at)?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for Deadlock {}
+
+/// Something that went wrong with a task and that nobody was told otherwise.
+#[derive(Debug)]
+pub struct TaskReport {
+    name: String,
+    spawned_at: Option<&'static Location<'static>>,
+    message: String,
+}
+
+impl TaskReport {
+    /// The name of the task, or what else it was.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the task was spawned.
+    pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
+        self.spawned_at
+    }
+
+    /// What went wrong.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for TaskReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.message)?;
+        match self.spawned_at {
+            Some(place) => write!(f, " (spawned at {place})"),
+            None => Ok(()),
+        }
+    }
+}
+
+type Hook = Arc<dyn Fn(&TaskReport) + Send + Sync>;
+
+static HOOK: RwLock<Option<Hook>> = RwLock::new(None);
+
+/// Sets what is told of errors of tasks that nobody looked at, of callbacks that panicked, and of tasks that could not be
+/// ended. The default prints them to stderr.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+///
+/// let seen = Arc::new(Mutex::new(String::new()));
+/// let sink = Arc::clone(&seen);
+/// cede::set_task_hook(move |report| *sink.lock().unwrap() = report.message().to_owned());
+/// cede::run(|| {
+///     drop(cede::try_spawn(|| Err::<(), _>("the disk is full")));
+///     cede::yield_now();
+/// });
+/// assert_eq!(*seen.lock().unwrap(), "failed and nobody asked: the disk is full");
+/// # cede::take_task_hook();
+/// ```
+pub fn set_task_hook(hook: impl Fn(&TaskReport) + Send + Sync + 'static) {
+    replace(Some(Arc::new(hook)));
+}
+
+/// Puts the default hook back, and gives the one that was set, or one that does what the default does.
+pub fn take_task_hook() -> Box<dyn Fn(&TaskReport) + Send + Sync> {
+    match replace(None) {
+        Some(hook) => Box::new(move |report| hook(report)),
+        None => Box::new(print),
+    }
+}
+
+fn replace(hook: Option<Hook>) -> Option<Hook> {
+    std::mem::replace(&mut *HOOK.write().unwrap_or_else(PoisonError::into_inner), hook)
+}
+
+fn print(report: &TaskReport) {
+    eprintln!("cede: {report}");
+}
+
+fn report(report: &TaskReport) {
+    let hook = HOOK.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let called = panic::catch_unwind(AssertUnwindSafe(move || match hook {
+        Some(hook) => hook(report),
+        None => print(report),
+    }));
+    if let Err(payload) = called {
+        // Its destructor may panic in turn, and there is nobody left to tell.
+        std::mem::forget(payload);
+    }
+}
+
+/// A task failed, and its record is going without anybody having looked.
+pub(super) fn unobserved(core: &TaskCore, failure: &Failure) {
+    let message = match failure {
+        Failure::Cancelled => return,
+        Failure::Error(error) => format!("failed and nobody asked: {error}"),
+        Failure::Panicked(panic) => format!("panicked and nobody asked: {}", panic.message),
+    };
+    report_task(core, message);
+}
+
+/// A task that could not be ended is left where it is.
+pub(super) fn given_up(task: &dyn AnyTask) {
+    let core = task.core();
+    let swallowed = core.swallowed.get();
+    report_task(
+        core,
+        format!("can't be ended: it went on {swallowed} times after it was cancelled. Its stack is leaked"),
+    );
+}
+
+fn report_task(core: &TaskCore, message: String) {
+    let name = format!("task {} {:?}", core.id, &**core.name.borrow());
+    report(&TaskReport { name, spawned_at: Some(core.spawned_at), message });
+}
+
+/// A callback panicked.
+pub(super) fn callback_panicked(payload: Box<dyn Any + Send>) {
+    let message = format!("panicked: {}", panic_message(&*payload));
+    std::mem::forget(payload);
+    report(&TaskReport { name: "callback".to_owned(), spawned_at: None, message });
+}

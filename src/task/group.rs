@@ -1,0 +1,357 @@
+//! Groups of tasks that end together: `asyncio.TaskGroup`.
+//!
+//! ```text
+//!   OPEN ──── a child fails, or the body does ───▶ ABORTING (children cancelled; no new ones)
+//!     │                                                │
+//!     └── the body is done ──▶ EXITING ◀───────────────┘
+//!                                 │ the last child has ended
+//!                                 ▼
+//!                              CLOSED
+//! ```
+//!
+//! The first child that fails aborts the group: the others are cancelled in the order in which they were made, and the
+//! task that owns the group is cancelled once, so that its body does not wait for what will not come. That one
+//! request is taken back at the exit. A child's own cancellation is no failure.
+
+use std::cell::{Cell, RefCell};
+use std::error::Error;
+use std::fmt;
+use std::panic::Location;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+
+use super::join::{JoinError, JoinHandle};
+use super::spawn::{failed, start_with};
+use crate::runtime::operation::{Operation, sealed};
+use crate::runtime::park::{self, Wake};
+use crate::runtime::scheduler::with_scheduler;
+use crate::runtime::task::{AnyTask, Failure, TaskKey, TaskOf};
+use crate::runtime::wait_list::{List, Node};
+
+/// The errors of a group's children, and of its body, in the order in which they came.
+#[derive(Debug, Clone)]
+pub struct GroupError {
+    errors: Vec<JoinError>,
+}
+
+impl GroupError {
+    /// The errors.
+    pub fn iter(&self) -> impl Iterator<Item = &JoinError> {
+        self.errors.iter()
+    }
+
+    /// How many there are; at least one.
+    #[allow(clippy::len_without_is_empty, reason = "never empty")]
+    pub fn len(&self) -> usize {
+        self.errors.len()
+    }
+
+    /// The errors of one type.
+    pub fn of_type<E: Error + 'static>(&self) -> impl Iterator<Item = &E> {
+        self.errors.iter().filter_map(|error| error.error()?.downcast_ref())
+    }
+}
+
+impl fmt::Display for GroupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first = &self.errors[0];
+        match self.errors.len() - 1 {
+            0 => first.fmt(f),
+            1 => write!(f, "{first} (and 1 other error)"),
+            others => write!(f, "{first} (and {others} other errors)"),
+        }
+    }
+}
+
+impl Error for GroupError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.errors[0])
+    }
+}
+
+impl From<GroupError> for std::io::Error {
+    fn from(error: GroupError) -> Self {
+        let kind = std::io::Error::from(error.errors[0].clone()).kind();
+        std::io::Error::new(kind, error.to_string())
+    }
+}
+
+/// A task could not be added to a group that is shutting down or closed; what a handle of one that was refused
+/// gives when it is joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the group takes no more tasks: it is shutting down or closed")]
+pub struct SpawnError(());
+
+/// What groups of both kinds share.
+pub(super) struct GroupCore {
+    /// The task that owns the group.
+    parent: TaskKey,
+    children: RefCell<Vec<Rc<dyn AnyTask>>>,
+    errors: RefCell<Vec<JoinError>>,
+    aborting: Cell<bool>,
+    exiting: Cell<bool>,
+    parent_requested: Cell<bool>,
+    /// The parent, while it waits for the children.
+    waiters: List,
+}
+
+/// How the body of a group was left.
+pub(super) enum Left {
+    Normally,
+    Failed(JoinError),
+    Cancelled,
+    Panicked,
+}
+
+impl GroupCore {
+    pub(super) fn new(parent: TaskKey) -> Rc<Self> {
+        Rc::new(GroupCore {
+            parent,
+            children: RefCell::new(Vec::new()),
+            errors: RefCell::new(Vec::new()),
+            aborting: Cell::new(false),
+            exiting: Cell::new(false),
+            parent_requested: Cell::new(false),
+            waiters: List::new(),
+        })
+    }
+
+    /// Adds a child. Where the group takes none, the child has ended already, with an error.
+    ///
+    /// # Safety
+    ///
+    /// What the body and the value borrow outlives the group's exit.
+    pub(super) unsafe fn spawn<'a, T: 'a>(
+        self: &Rc<Self>,
+        spawned_at: &'static Location<'static>,
+        body: impl FnOnce() -> Result<T, Failure> + 'a,
+    ) -> Rc<dyn TaskOf<T> + 'a> {
+        let closed = self.aborting.get() || (self.exiting.get() && self.children.borrow().is_empty());
+        // SAFETY: the caller's promise. A child that is refused never begins, and its closure is dropped here.
+        let task = unsafe { start_with(None, spawned_at, body, closed.then(|| failed(SpawnError(())))) };
+        task.core().observed.set(true);
+        if closed {
+            return task;
+        }
+        let any: Rc<dyn AnyTask + 'a> = task.clone();
+        // SAFETY: only the lifetime changes. The group lets go of it before its exit is over.
+        let any = unsafe { std::mem::transmute::<Rc<dyn AnyTask + 'a>, Rc<dyn AnyTask>>(any) };
+        self.children.borrow_mut().push(Rc::clone(&any));
+        let group = Rc::clone(self);
+        let key = any.core().key.get();
+        any.core().callbacks.borrow_mut().push(Box::new(move || group.child_ended(key)));
+        task
+    }
+
+    fn child_ended(&self, key: TaskKey) {
+        let child = {
+            let mut children = self.children.borrow_mut();
+            let found = children.iter().position(|child| child.core().key.get() == key);
+            found.map(|index| children.remove(index))
+        };
+        let Some(child) = child else { return };
+        if self.children.borrow().is_empty()
+            && self.exiting.get()
+            && let Some(waiter) = self.waiters.complete_first()
+        {
+            with_scheduler(|scheduler| scheduler.wake(waiter));
+        }
+        let Some(failure) = child.failure() else { return };
+        if matches!(failure, Failure::Cancelled) {
+            return;
+        }
+        self.errors.borrow_mut().push(JoinError::from_failure(failure));
+        if !self.aborting.get() && !self.parent_requested.get() {
+            self.abort();
+            self.parent_requested.set(true);
+            with_scheduler(|scheduler| scheduler.task(self.parent).map(|parent| scheduler.cancel(&*parent)));
+        }
+    }
+
+    /// Cancels all children, and takes no new ones.
+    pub(super) fn abort(&self) {
+        self.aborting.set(true);
+        let children = self.children.borrow().clone();
+        with_scheduler(|scheduler| {
+            for child in &children {
+                scheduler.cancel(&**child);
+            }
+        });
+    }
+
+    /// Waits for the children and says how the group ended. `Err(None)` is a cancellation of the parent.
+    pub(super) fn exit(&self, left: Left) -> Result<(), Option<GroupError>> {
+        self.exiting.set(true);
+        let mut cancelled = matches!(left, Left::Cancelled);
+        if !matches!(left, Left::Normally) && !self.aborting.get() {
+            self.abort();
+        }
+        while !self.children.borrow().is_empty() {
+            let (wake, _) =
+                park::wait_once(pin!(AllEnded { group: self, node: Node::default() }), |_| Some(()));
+            if wake == Wake::Cancelled && !self.aborting.get() {
+                cancelled = true;
+                self.abort();
+            }
+        }
+        let parent = with_scheduler(|scheduler| scheduler.task(self.parent)).flatten();
+        let parent = parent.as_ref().map(|parent| parent.core());
+        let mut errors = self.errors.take();
+        if let Some(parent) = parent
+            && self.parent_requested.get()
+            && parent.uncancel() == 0
+        {
+            cancelled = false;
+        }
+        if cancelled && errors.is_empty() {
+            return Err(None);
+        }
+        if let Left::Failed(error) = left {
+            errors.push(error);
+        }
+        if errors.is_empty() {
+            return Ok(());
+        }
+        if let Some(parent) = parent
+            && parent.cancels.get() > 0
+        {
+            // The cancellation from outside is not lost: the parent's next wait gets it.
+            parent.uncancel();
+            with_scheduler(|scheduler| scheduler.task(self.parent).map(|parent| scheduler.cancel(&*parent)));
+        }
+        Err(Some(GroupError { errors }))
+    }
+}
+
+/// Waiting for the last child of a group.
+struct AllEnded<'a> {
+    group: &'a GroupCore,
+    node: Node,
+}
+
+impl sealed::Sealed for AllEnded<'_> {}
+
+impl Operation for AllEnded<'_> {
+    type Output = ();
+
+    fn attempt(self: Pin<&mut Self>) -> Option<()> {
+        self.group.children.borrow().is_empty().then_some(())
+    }
+
+    fn register(self: Pin<&mut Self>, task: TaskKey) {
+        let this = self.into_ref();
+        // SAFETY: a projection to a field that is pinned with the whole.
+        unsafe { this.map_unchecked(|this| &this.node) }.link(&this.group.waiters, task);
+    }
+
+    fn withdraw(self: Pin<&mut Self>) {
+        self.node.unlink();
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("waits for the tasks of its group: ")?;
+        for (i, child) in self.group.children.borrow().iter().enumerate() {
+            write!(f, "{}{}", if i == 0 { "" } else { ", " }, child.core().id)?;
+        }
+        Ok(())
+    }
+}
+
+/// A group whose life is not a block: tasks are added as long as it is open, and [`join`](TaskGroup::join) waits for all.
+///
+/// Where it is a block, [`scope`](crate::scope) is the better choice: its children may borrow. Dropping a group that was
+/// not joined cancels its tasks.
+///
+/// # Examples
+///
+/// ```
+/// use cede::TaskGroup;
+///
+/// cede::run(|| {
+///     let group = TaskGroup::new();
+///     let answer = group.spawn(|| 42);
+///     group.try_spawn(|| Err::<(), _>("the disk is full"));
+///     let error = group.join().unwrap_err();
+///     assert_eq!(error.to_string(), "the disk is full");
+///     assert_eq!(answer.join().unwrap(), 42);
+/// });
+/// ```
+pub struct TaskGroup {
+    core: Rc<GroupCore>,
+}
+
+impl fmt::Debug for TaskGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskGroup")
+            .field("running", &self.core.children.borrow().len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for TaskGroup {
+    fn default() -> Self {
+        TaskGroup::new()
+    }
+}
+
+impl TaskGroup {
+    /// A group that belongs to the current task.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a task.
+    pub fn new() -> Self {
+        let Some(task) = super::current() else {
+            panic!("cede: a group belongs to a task: make it inside cede::run");
+        };
+        TaskGroup { core: GroupCore::new(task.key()) }
+    }
+
+    /// Adds a task. Where the group takes none, joining the handle gives an error, and the closure never runs.
+    #[track_caller]
+    pub fn spawn<T: 'static>(&self, f: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
+        // SAFETY: everything is `'static`.
+        JoinHandle::new(unsafe { self.core.spawn(Location::caller(), move || Ok(f())) })
+    }
+
+    /// Adds a task that may fail; its error aborts the group.
+    #[track_caller]
+    pub fn try_spawn<T, E>(&self, f: impl FnOnce() -> Result<T, E> + 'static) -> JoinHandle<T>
+    where
+        T: 'static,
+        E: Into<Box<dyn Error>> + 'static,
+    {
+        // SAFETY: everything is `'static`.
+        JoinHandle::new(unsafe { self.core.spawn(Location::caller(), move || f().map_err(failed)) })
+    }
+
+    /// Cancels all tasks of the group.
+    pub fn cancel(&self) {
+        self.core.abort();
+    }
+
+    /// Waits until all tasks have ended.
+    ///
+    /// # Errors
+    ///
+    /// The errors of the tasks that failed.
+    ///
+    /// # Cancellation
+    ///
+    /// A task that is cancelled meanwhile cancels the tasks of the group, waits for them, and unwinds.
+    ///
+    /// # Panics
+    ///
+    /// Panics where a task may not wait; see [`Operation::wait`].
+    pub fn join(self) -> Result<(), GroupError> {
+        self.core.exit(Left::Normally).map_err(|error| error.unwrap_or_else(|| park::raise_cancellation()))
+    }
+}
+
+impl Drop for TaskGroup {
+    fn drop(&mut self) {
+        if !self.core.children.borrow().is_empty() {
+            self.core.abort();
+        }
+    }
+}

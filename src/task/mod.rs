@@ -1,0 +1,13 @@
+//! Tasks: spawning, joining, cancelling, and scopes in which they borrow.
+
+mod cancel;
+mod group;
+mod join;
+mod scope;
+mod spawn;
+
+pub use cancel::{Cancelled, catch_cancelled, finally, no_cancel, no_switch};
+pub use group::{GroupError, SpawnError, TaskGroup};
+pub use join::{JoinError, JoinHandle, Joining};
+pub use scope::{Scope, ScopedJoinHandle, scope, try_scope};
+pub use spawn::{TaskHandle, call_soon, current, spawn, spawn_named, try_spawn};

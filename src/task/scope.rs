@@ -1,0 +1,171 @@
+//! Scopes: children that borrow from their parent's stack.
+//!
+//! What makes it sound is that `scope` comes back only when all children have ended, however its body is left: an unwind
+//! is caught first, a cancellation while it waits only makes it cancel the children. Nor can the wait itself be
+//! refused: whether the task may wait is asked at the entry. Where the task's stack is given up, it is leaked with
+//! everything that the children borrow.
+
+use std::error::Error;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::panic::{self, AssertUnwindSafe, Location};
+use std::rc::Rc;
+
+use super::group::{GroupCore, GroupError, Left};
+use super::join::{JoinError, JoinHandle};
+use super::spawn::failed;
+use crate::coroutine::Extent;
+use crate::runtime::park::{self, CancelToken};
+use crate::runtime::task::{Failure, TaskOf};
+
+/// Where the children of a [`scope`] are made.
+pub struct Scope<'scope, 'env: 'scope> {
+    core: Rc<GroupCore>,
+    /// Invariant in both, as std's scope is.
+    marker: PhantomData<(&'scope mut &'scope (), &'env mut &'env ())>,
+}
+
+impl fmt::Debug for Scope<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").finish_non_exhaustive()
+    }
+}
+
+/// The handle of a task in a [`scope`]. Has all that a [`JoinHandle`] has.
+pub struct ScopedJoinHandle<'scope, T> {
+    handle: JoinHandle<T>,
+    marker: PhantomData<&'scope mut &'scope ()>,
+}
+
+impl<T> Deref for ScopedJoinHandle<'_, T> {
+    type Target = JoinHandle<T>;
+
+    fn deref(&self) -> &JoinHandle<T> {
+        &self.handle
+    }
+}
+
+impl<T> fmt::Debug for ScopedJoinHandle<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.handle.fmt(f)
+    }
+}
+
+impl<'scope> Scope<'scope, '_> {
+    /// Adds a child, which may borrow what lives as long as the scope. Where the scope takes none any more, joining the
+    /// handle gives an error, and the closure never runs.
+    #[track_caller]
+    pub fn spawn<T: 'scope>(&'scope self, f: impl FnOnce() -> T + 'scope) -> ScopedJoinHandle<'scope, T> {
+        self.start(Location::caller(), move || Ok(f()))
+    }
+
+    /// Adds a child that may fail. The first error cancels the other children and ends the scope.
+    #[track_caller]
+    pub fn try_spawn<T: 'scope, E: Into<Box<dyn Error>> + 'scope>(
+        &'scope self,
+        f: impl FnOnce() -> Result<T, E> + 'scope,
+    ) -> ScopedJoinHandle<'scope, T> {
+        self.start(Location::caller(), move || f().map_err(failed))
+    }
+
+    fn start<T: 'scope>(
+        &'scope self,
+        spawned_at: &'static Location<'static>,
+        body: impl FnOnce() -> Result<T, Failure> + 'scope,
+    ) -> ScopedJoinHandle<'scope, T> {
+        // SAFETY: the scope waits for its children before anything that lives as long as `'scope` goes.
+        let task = unsafe { self.core.spawn(spawned_at, body) };
+        // SAFETY: only the lifetime changes, and the marker keeps it.
+        let task = unsafe { std::mem::transmute::<Rc<dyn TaskOf<T> + 'scope>, Rc<dyn TaskOf<T>>>(task) };
+        ScopedJoinHandle { handle: JoinHandle::new(task), marker: PhantomData }
+    }
+
+    /// Cancels all children.
+    pub fn cancel(&self) {
+        self.core.abort();
+    }
+}
+
+/// Runs `f`, in which tasks can be made that borrow from around it, and comes back when all of them have ended.
+///
+/// The first child that fails or panics cancels the others, and the body where it waits.
+///
+/// # Errors
+///
+/// The errors of the children.
+///
+/// # Cancellation
+///
+/// A task that is cancelled meanwhile cancels the children, waits for them, and unwinds.
+///
+/// # Panics
+///
+/// Panics where a task may not wait (see [`Operation::wait`](crate::Operation::wait)). Goes on with a panic of `f` after
+/// the children have been cancelled and have ended.
+///
+/// # Examples
+///
+/// ```
+/// cede::run(|| {
+///     let mut totals = [0u64; 4];
+///     let data: Vec<u64> = (0..100).collect();
+///     cede::scope(|s| {
+///         for (total, part) in totals.iter_mut().zip(data.chunks(25)) {
+///             s.spawn(move || *total = part.iter().sum());
+///         }
+///     })?;
+///     assert_eq!(totals.iter().sum::<u64>(), 4950);
+///     Ok::<_, cede::GroupError>(())
+/// }).unwrap();
+/// ```
+pub fn scope<'env, T>(f: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T) -> Result<T, GroupError> {
+    run(|scope| Ok(f(scope)))
+}
+
+/// Like [`scope`], with a body that may fail: its error cancels the children, and joins theirs.
+///
+/// # Errors, cancellation, panics
+///
+/// As [`scope`].
+pub fn try_scope<'env, T, E: Into<Box<dyn Error>>>(
+    f: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> Result<T, E>,
+) -> Result<T, GroupError> {
+    run(|scope| f(scope).map_err(failed))
+}
+
+fn run<'env, T>(
+    f: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> Result<T, Failure>,
+) -> Result<T, GroupError> {
+    if let Some(refusal) = park::refusal() {
+        panic!("cede: {refusal}");
+    }
+    let task = super::current().expect("`refusal` has found a task");
+    let scope = Scope { core: GroupCore::new(task.key()), marker: PhantomData };
+    let extent = Extent::open();
+    let result = panic::catch_unwind(AssertUnwindSafe(|| f(&scope)));
+    let mut value = None;
+    let mut payload = None;
+    let left = match result {
+        Ok(Ok(ok)) => {
+            value = Some(ok);
+            Left::Normally
+        }
+        Ok(Err(failure)) => Left::Failed(JoinError::from_failure(failure)),
+        Err(caught) if caught.is::<CancelToken>() && task.catch_cancellation() => Left::Cancelled,
+        Err(caught) => {
+            payload = Some(caught);
+            Left::Panicked
+        }
+    };
+    let end = scope.core.exit(left);
+    drop(extent);
+    if let Some(payload) = payload {
+        panic::resume_unwind(payload);
+    }
+    match end {
+        Ok(()) => Ok(value.expect("a body that did not fail gave a value")),
+        Err(Some(error)) => Err(error),
+        Err(None) => park::raise_cancellation(),
+    }
+}

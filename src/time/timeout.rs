@@ -1,0 +1,200 @@
+//! Timeouts around any code: `asyncio.timeout`.
+//!
+//! A timeout that fires cancels the task, and turns the cancellation that comes out of the block into [`Elapsed`], but only
+//! where it was the one that fired: it counts requests as asyncio does, so that timeouts nest and a
+//! cancellation from outside stays one.
+
+use std::cell::Cell;
+use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+use super::sleep::now;
+use crate::coroutine::Extent;
+use crate::runtime::park::CancelToken;
+use crate::runtime::scheduler::{Action, with_scheduler};
+use crate::runtime::task::TaskKey;
+use crate::runtime::{TimerKey, deadline};
+use crate::task::current;
+
+/// The time was up before the block was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the time was up")]
+pub struct Elapsed(());
+
+impl From<Elapsed> for std::io::Error {
+    fn from(error: Elapsed) -> Self {
+        std::io::Error::new(std::io::ErrorKind::TimedOut, error)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Active,
+    Expiring,
+    Expired,
+    Finished,
+}
+
+struct Inner {
+    task: TaskKey,
+    state: Cell<State>,
+    when: Cell<Option<Instant>>,
+    timer: Cell<Option<TimerKey>>,
+    /// Distinguishes calls that were queued for a deadline that has been moved since.
+    turn: Cell<u64>,
+}
+
+/// The handle of a timeout; from [`timeout_with`]. May be cloned, and outlives its block.
+#[derive(Clone)]
+pub struct Timeout {
+    inner: Rc<Inner>,
+}
+
+/// A timeout that is over, or about to be, can't be moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the timeout is over and can't be moved")]
+pub struct TimeoutOver(());
+
+impl fmt::Debug for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timeout").field("when", &self.when()).field("expired", &self.expired()).finish()
+    }
+}
+
+impl Timeout {
+    /// When it fires; `None`: never.
+    pub fn when(&self) -> Option<Instant> {
+        self.inner.when.get()
+    }
+
+    /// Whether it has fired.
+    pub fn expired(&self) -> bool {
+        matches!(self.inner.state.get(), State::Expiring | State::Expired)
+    }
+
+    /// Moves the deadline.
+    ///
+    /// # Errors
+    ///
+    /// When the timeout has fired or its block has been left.
+    pub fn reschedule(&self, when: Option<Instant>) -> Result<(), TimeoutOver> {
+        if self.inner.state.get() != State::Active {
+            return Err(TimeoutOver(()));
+        }
+        self.inner.disarm();
+        self.inner.when.set(when);
+        let Some(when) = when else { return Ok(()) };
+        let turn = self.inner.turn.get();
+        let inner = Rc::clone(&self.inner);
+        let fire = Box::new(move || inner.fire(turn));
+        with_scheduler(|scheduler| {
+            if when <= scheduler.clock.now() {
+                scheduler.call_soon(fire);
+            } else {
+                let timer = scheduler.set_timer(when, Action::Call(fire));
+                self.inner.timer.set(Some(timer));
+            }
+        });
+        Ok(())
+    }
+}
+
+impl Inner {
+    fn disarm(&self) {
+        self.turn.set(self.turn.get() + 1);
+        if let Some(timer) = self.timer.take() {
+            with_scheduler(|scheduler| scheduler.cancel_timer(timer));
+        }
+    }
+
+    fn fire(&self, turn: u64) {
+        if self.state.get() != State::Active || self.turn.get() != turn {
+            return;
+        }
+        self.state.set(State::Expiring);
+        with_scheduler(|scheduler| scheduler.task(self.task).is_some_and(|task| scheduler.cancel(&*task)));
+    }
+}
+
+/// Runs `f`, and cancels it when it takes longer than this.
+///
+/// The cancellation unwinds `f` from wherever it waits. A code path that must not pay for an unwind uses the timeouts
+/// of single operations instead.
+///
+/// # Errors
+///
+/// [`Elapsed`] when the time was up and `f` was left by the cancellation. A value that `f` gives all the same is given.
+///
+/// # Cancellation
+///
+/// A cancellation from elsewhere goes through unchanged.
+///
+/// # Panics
+///
+/// Panics outside of a task. Goes on with panics of `f`.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let runner = cede::Runner::builder().virtual_time(true).build();
+/// runner.run(|| {
+///     assert!(cede::timeout(Duration::from_secs(1), || cede::sleep(Duration::from_secs(2))).is_err());
+///     assert_eq!(cede::timeout(Duration::from_secs(2), || "in time").unwrap(), "in time");
+/// })?;
+/// # Ok::<_, cede::RunError>(())
+/// ```
+pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
+    timeout_at(deadline(now(), duration), f)
+}
+
+/// Runs `f`, and cancels it when it is not done at this moment of the run's time; see [`timeout`].
+///
+/// # Errors, cancellation, panics
+///
+/// As [`timeout`].
+pub fn timeout_at<T>(when: Instant, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
+    timeout_with(Some(when), |_| f())
+}
+
+/// Like [`timeout_at`], with a handle that can move the deadline; `None` is no deadline yet.
+///
+/// # Errors, cancellation, panics
+///
+/// As [`timeout`].
+pub fn timeout_with<T>(when: Option<Instant>, f: impl FnOnce(&Timeout) -> T) -> Result<T, Elapsed> {
+    let Some(task) = current() else {
+        panic!("cede: only a task can have a timeout: call this inside cede::run");
+    };
+    let requests_before = task.cancelling();
+    let inner = Inner {
+        task: task.key(),
+        state: Cell::new(State::Active),
+        when: Cell::new(None),
+        timer: Cell::new(None),
+        turn: Cell::new(0),
+    };
+    let handle = Timeout { inner: Rc::new(inner) };
+    handle.reschedule(when).expect("it is active");
+    let extent = Extent::open();
+    let result = panic::catch_unwind(AssertUnwindSafe(|| f(&handle)));
+    drop(extent);
+    handle.inner.disarm();
+    let ours = if handle.inner.state.get() == State::Expiring {
+        handle.inner.state.set(State::Expired);
+        task.uncancel() <= requests_before
+    } else {
+        handle.inner.state.set(State::Finished);
+        false
+    };
+    match result {
+        Ok(value) => Ok(value),
+        Err(payload) if ours && payload.is::<CancelToken>() && task.catch_cancellation() => Err(Elapsed(())),
+        Err(payload) => panic::resume_unwind(payload),
+    }
+}
