@@ -12,6 +12,7 @@ mod coroutine;
 pub mod generator;
 pub mod manual;
 pub mod runtime;
+pub mod sync;
 pub mod task;
 pub mod time;
 
@@ -27,6 +28,7 @@ pub use runtime::{
     Deadlock, OnDeadlock, Operation, RunError, Runner, StuckTask, TaskReport, run, set_task_hook,
     take_task_hook, yield_now,
 };
+pub use task::race;
 pub use task::{
     Cancelled, GroupError, JoinError, JoinHandle, Scope, ScopedJoinHandle, SpawnError, TaskGroup, TaskHandle,
     call_soon, catch_cancelled, current, finally, no_cancel, no_switch, scope, spawn, spawn_named, try_scope,

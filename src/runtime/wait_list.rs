@@ -63,6 +63,17 @@ impl Node {
         list.len.set(list.len.get() + 1);
     }
 
+    /// A wake-up that came was used.
+    pub(crate) fn forget_completion(&self) {
+        self.completed.set(false);
+    }
+
+    /// Takes it out of its list, and gives whether a wake-up came that was not used.
+    pub(crate) fn leave(&self) -> bool {
+        self.unlink();
+        self.completed.take()
+    }
+
     /// Takes it out of its list, if it is in one.
     pub(crate) fn unlink(&self) {
         let Some(list) = self.list.take() else { return };
