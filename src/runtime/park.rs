@@ -14,7 +14,7 @@ use std::thread;
 
 use super::operation::{Operation, Waiting};
 use super::scheduler::{Scheduler, with_scheduler};
-use super::task::{AnyTask, State, TaskCore};
+use super::task::{AnyTask, State, TaskCore, core_of};
 use crate::coroutine::Event;
 
 /// The payload of the unwind that a cancellation is.
@@ -74,6 +74,7 @@ pub(crate) fn refusal() -> Option<Refusal> {
 }
 
 /// Waits for an operation.
+#[inline]
 pub(crate) fn wait<O: Operation>(mut operation: Pin<&mut O>) -> O::Output {
     if let Some(output) = operation.as_mut().attempt() {
         return output;
@@ -89,25 +90,20 @@ pub(crate) fn wait<O: Operation>(mut operation: Pin<&mut O>) -> O::Output {
 }
 
 /// Registers, parks, and withdraws. What `attempt` gives after a normal wake-up comes with it.
+#[inline]
 pub(crate) fn wait_once<O: Operation, T>(
     mut operation: Pin<&mut O>,
     attempt: impl FnOnce(Pin<&mut O>) -> Option<T>,
 ) -> (Wake, Option<T>) {
-    if let Some(refusal) = refusal() {
-        panic!("cede: {refusal}");
-    }
-    with_scheduler(|scheduler| {
-        let task = current(scheduler);
-        operation.as_mut().register(task.core().key.get());
-        let wake = park(scheduler, task.core(), &*operation);
-        let output = match wake {
-            Wake::Normal => attempt(operation.as_mut()),
-            Wake::Cancelled => None,
-        };
-        operation.as_mut().withdraw();
-        (wake, output)
-    })
-    .expect("a task runs under a scheduler")
+    let core = current_or_refuse();
+    operation.as_mut().register(core.key.get());
+    let wake = park(core, &*operation);
+    let output = match wake {
+        Wake::Normal => attempt(operation.as_mut()),
+        Wake::Cancelled => None,
+    };
+    operation.as_mut().withdraw();
+    (wake, output)
 }
 
 /// Lets the others run: the task goes on in the next tick.
@@ -130,18 +126,39 @@ pub(crate) fn wait_once<O: Operation, T>(
 ///     other.join().unwrap();
 /// });
 /// ```
+#[inline(always)]
 pub fn yield_now() {
-    if let Some(refusal) = refusal() {
-        panic!("cede: {refusal}");
-    }
-    let wake = with_scheduler(|scheduler| {
-        let core = current(scheduler).core();
-        note_swallowed(core);
-        scheduler.requeue(core);
-        suspend(core)
-    });
-    if wake == Some(Wake::Cancelled) {
+    let core = current_or_refuse();
+    note_swallowed(core);
+    // The scheduler puts it back into the run queue when it sees this.
+    core.state.set(State::Ready);
+    if suspend(core) == Wake::Cancelled {
         raise_cancellation();
+    }
+}
+
+/// The record of the current task, which may suspend itself here.
+///
+/// # Panics
+///
+/// Panics, with what to do, where it may not.
+#[inline(always)]
+fn current_or_refuse<'a>() -> &'a TaskCore {
+    if let Some(task) = with_scheduler(Scheduler::current).flatten() {
+        // SAFETY: the current task is owned by the scheduler until it has ended, and this runs on its stack.
+        let core = core_of(unsafe { &*task.as_ptr() });
+        if core.unswitchable.get() == 0 && !thread::panicking() {
+            return core;
+        }
+    }
+    refuse()
+}
+
+#[cold]
+fn refuse() -> ! {
+    match refusal() {
+        Some(refusal) => panic!("cede: {refusal}"),
+        None => unreachable!("a refusal has a reason"),
     }
 }
 
@@ -152,7 +169,8 @@ fn current<'a>(scheduler: &Scheduler) -> &'a dyn AnyTask {
 }
 
 /// Suspends the current task until it is woken or cancelled. What it waits for has been arranged.
-fn park(scheduler: &Scheduler, core: &TaskCore, waiting: &dyn Waiting) -> Wake {
+#[inline(always)]
+fn park(core: &TaskCore, waiting: &dyn Waiting) -> Wake {
     note_swallowed(core);
     // SAFETY: only the lifetime changes. The pointer is cleared before the wait returns, and nobody follows it but
     // while this task is parked.
@@ -162,7 +180,8 @@ fn park(scheduler: &Scheduler, core: &TaskCore, waiting: &dyn Waiting) -> Wake {
     if core.must_cancel.get() && core.masked.get() == 0 {
         core.must_cancel.set(false);
         if !core.cancel_waiting() {
-            order_cancellation(scheduler, core);
+            core.cancel_ordered.set(true);
+            core.state.set(State::Ready);
         }
     }
     let wake = suspend(core);
@@ -171,6 +190,7 @@ fn park(scheduler: &Scheduler, core: &TaskCore, waiting: &dyn Waiting) -> Wake {
 }
 
 /// Switches to the scheduler. Back again, says whether a cancellation is to be raised.
+#[inline(always)]
 fn suspend(core: &TaskCore) -> Wake {
     let frame = core.frame.get().expect("a task that runs has a stack");
     // SAFETY: the task runs on this thread, beneath this call, perhaps with generators on top, which are left as they are;
@@ -184,17 +204,12 @@ fn suspend(core: &TaskCore) -> Wake {
 
 /// Somebody has caught a cancellation without naming it, and the task goes on as if nothing had been. It gets
 /// it again at this suspension.
+#[inline(always)]
 fn note_swallowed(core: &TaskCore) {
     if core.unwinding.take() {
         core.swallowed.set(core.swallowed.get() + 1);
         core.must_cancel.set(true);
     }
-}
-
-/// The parked task's wait is over, and a cancellation is raised at its next step.
-pub(super) fn order_cancellation(scheduler: &Scheduler, core: &TaskCore) {
-    core.cancel_ordered.set(true);
-    scheduler.requeue(core);
 }
 
 /// Unwinds the current task.

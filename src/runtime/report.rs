@@ -41,7 +41,7 @@ impl StuckTask {
     fn of(core: &TaskCore) -> Self {
         StuckTask {
             id: core.id,
-            name: core.name.borrow().to_string(),
+            name: core.name().to_string(),
             waits_for: core.waiting_for().unwrap_or_else(|| "waits for nothing that is known".to_owned()),
             spawned_at: core.spawned_at,
         }
@@ -178,7 +178,7 @@ pub(super) fn given_up(task: &dyn AnyTask) {
 }
 
 fn report_task(core: &TaskCore, message: String) {
-    let name = format!("task {} {:?}", core.id, &**core.name.borrow());
+    let name = format!("task {} {:?}", core.id, &*core.name());
     report(&TaskReport { name, spawned_at: Some(core.spawned_at), message });
 }
 

@@ -20,8 +20,8 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::clock::Clock;
-use super::park::{self, CancelToken};
-use super::task::{AnyTask, Failure, State, TaskCore, TaskFrame, TaskKey};
+use super::park::CancelToken;
+use super::task::{AnyTask, Failure, State, TaskCore, TaskFrame, TaskKey, core_of};
 use super::timers::{TimerKey, Timers};
 use super::wait_list::List;
 use crate::coroutine::{self, Command, Coroutine, Event, Kind};
@@ -30,7 +30,7 @@ use crate::stack::{Label, StackError};
 /// Something to do in a tick.
 enum Entry {
     /// The next step of a task.
-    Step(TaskKey),
+    Step(Rc<dyn AnyTask>),
     /// A timer that is due, unless it is cancelled before its turn.
     Timer(TimerKey),
     /// A callback.
@@ -114,11 +114,10 @@ impl Scheduler {
     /// The record of a task that is about to be made.
     pub(crate) fn record(&self, name: Option<&str>, spawned_at: &'static Location<'static>) -> TaskCore {
         let id = self.next_id.replace(self.next_id.get() + 1);
-        let name = name.map_or_else(|| Rc::from(format!("Task-{id}")), Rc::from);
         TaskCore {
             id,
             key: Cell::new(TaskKey { index: 0, generation: 0 }),
-            name: RefCell::new(name),
+            given_name: RefCell::new(name.map(Rc::from)),
             spawned_at,
             state: Cell::new(State::Fresh),
             frame: Cell::new(None),
@@ -148,10 +147,10 @@ impl Scheduler {
         let place = &mut tasks[index as usize];
         let key = TaskKey { index, generation: place.generation };
         task.core().key.set(key);
-        place.task = Some(task);
+        place.task = Some(Rc::clone(&task));
         drop(tasks);
         self.live.set(self.live.get() + 1);
-        self.push(Entry::Step(key));
+        self.push(Entry::Step(task));
     }
 
     fn push(&self, entry: Entry) {
@@ -166,17 +165,11 @@ impl Scheduler {
     /// Makes a task ready that waits. Others are left as they are.
     pub(crate) fn wake(&self, key: TaskKey) {
         if let Some(task) = self.task(key)
-            && task.core().state.get() == State::Parked
+            && core_of(&*task).state.get() == State::Parked
         {
-            task.core().state.set(State::Ready);
-            self.push(Entry::Step(key));
+            core_of(&*task).state.set(State::Ready);
+            self.push(Entry::Step(task));
         }
-    }
-
-    /// The task runs its next step in the next tick. It is the current one and about to suspend itself, or parked.
-    pub(super) fn requeue(&self, core: &TaskCore) {
-        core.state.set(State::Ready);
-        self.push(Entry::Step(core.key.get()));
     }
 
     pub(crate) fn task(&self, key: TaskKey) -> Option<Rc<dyn AnyTask>> {
@@ -229,7 +222,8 @@ impl Scheduler {
         core.cancels.set(core.cancels.get() + 1);
         if core.state.get() == State::Parked && core.masked.get() == 0 {
             if !core.cancel_waiting() {
-                park::order_cancellation(self, core);
+                core.cancel_ordered.set(true);
+                self.wake(core.key.get());
             }
         } else {
             core.must_cancel.set(true);
@@ -269,11 +263,7 @@ impl Scheduler {
 
     fn carry_out(&self, entry: Entry) {
         match entry {
-            Entry::Step(key) => {
-                if let Some(task) = self.task(key) {
-                    self.step(&task);
-                }
-            }
+            Entry::Step(task) => self.step(task),
             Entry::Timer(key) => {
                 let action = self.timers.borrow_mut().take(key);
                 match action {
@@ -293,21 +283,21 @@ impl Scheduler {
     }
 
     /// Runs a task until it suspends itself or ends.
-    fn step(&self, task: &Rc<dyn AnyTask>) {
-        let core = task.core();
+    fn step(&self, task: Rc<dyn AnyTask>) {
+        let core = core_of(&*task);
         let frame = match core.frame.get() {
             Some(frame) => frame,
-            None => match self.make_stack(task) {
+            None => match self.make_stack(&task) {
                 Ok(frame) => frame,
                 Err(error) => {
                     task.fail(Failure::Error(Rc::new(error)));
-                    self.finish(task);
+                    self.finish(&task);
                     return;
                 }
             },
         };
         core.state.set(State::Running);
-        self.current.set(Some(NonNull::from(&**task)));
+        self.current.set(Some(NonNull::from(&*task)));
         // SAFETY: the task is not running and has not ended; `run` refuses to begin on a thread that exits, and the
         // task's stack was made on this thread.
         let event = unsafe { frame.as_ref().coroutine.resume(Command::Go) };
@@ -316,7 +306,10 @@ impl Scheduler {
             core.frame.set(None);
             // SAFETY: it has ended, and nobody else knows of its frame.
             unsafe { Coroutine::dispose(frame) };
-            self.finish(task);
+            self.finish(&task);
+        } else if core.state.get() == State::Ready {
+            // It gave way, or its wait was over before it began.
+            self.push(Entry::Step(task));
         }
     }
 
@@ -325,7 +318,7 @@ impl Scheduler {
         let core = task.core();
         let label = Label {
             kind: "task",
-            name: Some(Box::from(&**core.name.borrow())),
+            name: core.given_name.borrow().as_deref().map(Box::from),
             made_at: core.spawned_at,
             owner: ptr::null(),
         };

@@ -109,7 +109,8 @@ pub(crate) struct TaskCore {
     /// Counted from 1 in each run.
     pub(crate) id: u64,
     pub(crate) key: Cell<TaskKey>,
-    pub(crate) name: RefCell<Rc<str>>,
+    /// The name that it was given; without, it goes by its number.
+    pub(crate) given_name: RefCell<Option<Rc<str>>>,
     pub(crate) spawned_at: &'static Location<'static>,
     pub(crate) state: Cell<State>,
     pub(super) frame: Cell<Option<NonNull<TaskFrame>>>,
@@ -142,6 +143,11 @@ pub(crate) struct TaskCore {
 impl TaskCore {
     pub(crate) fn is_done(&self) -> bool {
         self.state.get() == State::Done
+    }
+
+    /// Its name: the one that it was given, or asyncio's `Task-1`.
+    pub(crate) fn name(&self) -> Rc<str> {
+        self.given_name.borrow().clone().unwrap_or_else(|| format!("Task-{}", self.id).into())
     }
 
     /// Takes one request to cancel back, and gives how many are left. At 0 one that was not delivered yet is
@@ -199,7 +205,9 @@ pub(crate) trait TaskOf<T>: AnyTask {
     fn put(&self, value: T);
 }
 
-/// A task: one allocation for the record, the closure and the result.
+/// A task: one allocation for the record, the closure and the result. `repr(C)`, so that the record is found without
+/// a virtual call (`core_of`).
+#[repr(C)]
 pub(crate) struct Task<T, F> {
     core: TaskCore,
     body: Cell<Option<F>>,
@@ -210,6 +218,13 @@ impl<T, F> Task<T, F> {
     pub(crate) fn new(core: TaskCore, body: F) -> Self {
         Task { core, body: Cell::new(Some(body)), result: RefCell::new(None) }
     }
+}
+
+/// The record of a task.
+#[inline(always)]
+pub(super) fn core_of(task: &dyn AnyTask) -> &TaskCore {
+    // SAFETY: `Task` is the only implementor, and begins with its record.
+    unsafe { &*(&raw const *task).cast::<TaskCore>() }
 }
 
 impl<T, F> Drop for Task<T, F> {

@@ -110,7 +110,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
         let core = self.task.core();
         f.debug_struct("JoinHandle")
             .field("id", &core.id)
-            .field("name", &core.name.borrow())
+            .field("name", &core.name())
             .field("finished", &core.is_done())
             .finish()
     }
@@ -198,7 +198,7 @@ impl<T> JoinHandle<T> {
 
     /// The name of the task.
     pub fn name(&self) -> String {
-        self.task.core().name.borrow().to_string()
+        self.task.core().name().to_string()
     }
 
     /// Where it was spawned.
@@ -265,7 +265,7 @@ impl Operation for Ended<'_> {
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let core = self.task.core();
-        write!(f, "joins task {} {:?}", core.id, &**core.name.borrow())
+        write!(f, "joins task {} {:?}", core.id, &*core.name())
     }
 }
 

@@ -172,13 +172,13 @@ impl TaskHandle {
 
     /// Its name; empty when it has ended.
     pub fn name(&self) -> String {
-        self.task.upgrade().map_or_else(String::new, |task| task.core().name.borrow().to_string())
+        self.task.upgrade().map_or_else(String::new, |task| task.core().name().to_string())
     }
 
     /// Gives it another name.
     pub fn set_name(&self, name: &str) {
         if let Some(task) = self.task.upgrade() {
-            task.core().name.replace(Rc::from(name));
+            task.core().given_name.replace(Some(Rc::from(name)));
         }
     }
 
