@@ -14,7 +14,7 @@ use std::thread;
 
 use super::operation::{Operation, Waiting};
 use super::scheduler::{Scheduler, with_scheduler};
-use super::task::{AnyTask, State, TaskCore, core_of};
+use super::task::{State, TaskCore};
 use crate::coroutine::Event;
 
 /// The payload of the unwind that a cancellation is.
@@ -63,7 +63,7 @@ pub(crate) fn refusal() -> Option<Refusal> {
     let current = with_scheduler(Scheduler::current).flatten();
     let Some(current) = current else { return Some(Refusal::NoTask) };
     // SAFETY: the current task is owned by the scheduler until it has ended.
-    let core = unsafe { current.as_ref() }.core();
+    let core = unsafe { current.as_ref() };
     if core.unswitchable.get() > 0 {
         Some(Refusal::NoSwitch)
     } else if thread::panicking() {
@@ -146,7 +146,7 @@ pub fn yield_now() {
 fn current_or_refuse<'a>() -> &'a TaskCore {
     if let Some(task) = with_scheduler(Scheduler::current).flatten() {
         // SAFETY: the current task is owned by the scheduler until it has ended, and this runs on its stack.
-        let core = core_of(unsafe { &*task.as_ptr() });
+        let core = unsafe { &*task.as_ptr() };
         if core.unswitchable.get() == 0 && !thread::panicking() {
             return core;
         }
@@ -160,12 +160,6 @@ fn refuse() -> ! {
         Some(refusal) => panic!("cede: {refusal}"),
         None => unreachable!("a refusal has a reason"),
     }
-}
-
-fn current<'a>(scheduler: &Scheduler) -> &'a dyn AnyTask {
-    let task = scheduler.current().expect("`refusal` has found a task");
-    // SAFETY: the current task is owned by the scheduler until it has ended, and this runs on its stack.
-    unsafe { &*task.as_ptr() }
 }
 
 /// Suspends the current task until it is woken or cancelled. What it waits for has been arranged.
@@ -214,10 +208,9 @@ fn note_swallowed(core: &TaskCore) {
 
 /// Unwinds the current task.
 pub(crate) fn raise_cancellation() -> ! {
-    let id = with_scheduler(|scheduler| {
-        let core = current(scheduler).core();
-        core.unwinding.set(true);
-        core.id
-    });
-    panic::resume_unwind(Box::new(CancelToken { task: id.expect("a task runs under a scheduler") }))
+    let task = with_scheduler(Scheduler::current).flatten().expect("only a task is cancelled");
+    // SAFETY: the current task is owned by the scheduler until it has ended, and this runs on its stack.
+    let core = unsafe { task.as_ref() };
+    core.unwinding.set(true);
+    panic::resume_unwind(Box::new(CancelToken { task: core.id }))
 }

@@ -233,7 +233,7 @@ impl Runner {
                 std::process::abort();
             }
             for task in self.scheduler.all_tasks() {
-                self.scheduler.cancel(&*task);
+                self.scheduler.cancel(task.core());
             }
         }
         error.map_or(Ok(()), Err)
@@ -259,7 +259,7 @@ impl Runner {
         self.closed.set(true);
         for _ in 0..SHUTDOWN_ROUNDS {
             for task in self.scheduler.all_tasks() {
-                self.scheduler.cancel(&*task);
+                self.scheduler.cancel(task.core());
             }
             let mut ticks = 0;
             while self.scheduler.live() > 0 && ticks < TICKS_PER_ROUND && self.scheduler.tick()? {

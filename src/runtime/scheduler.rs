@@ -21,20 +21,21 @@ use std::time::Instant;
 
 use super::clock::Clock;
 use super::park::CancelToken;
-use super::task::{AnyTask, Failure, State, TaskCore, TaskFrame, TaskKey, core_of};
+use super::task::{AnyTask, Failure, State, TaskCore, TaskFrame, TaskKey};
 use super::timers::{TimerKey, Timers};
 use super::wait_list::List;
 use crate::coroutine::{self, Command, Coroutine, Event, Kind};
 use crate::stack::{Label, StackError};
 
-/// Something to do in a tick.
+/// Something to do in a tick. Two words, which travel in registers: entries that are put together in memory and copied
+/// at once cost several times as much, since the copy has to wait for the parts.
 enum Entry {
-    /// The next step of a task.
-    Step(Rc<dyn AnyTask>),
+    /// The next step of a task. It is in the slab, and only once in the run queue.
+    Step(NonNull<TaskCore>),
     /// A timer that is due, unless it is cancelled before its turn.
     Timer(TimerKey),
     /// A callback.
-    Call(Box<dyn FnOnce()>),
+    Call(Box<Box<dyn FnOnce()>>),
 }
 
 /// What a timer does.
@@ -59,7 +60,7 @@ pub(crate) struct Scheduler {
     free: RefCell<Vec<u32>>,
     live: Cell<usize>,
     next_id: Cell<u64>,
-    current: Cell<Option<NonNull<dyn AnyTask>>>,
+    current: Cell<Option<NonNull<TaskCore>>>,
     stack_size: Option<usize>,
 }
 
@@ -147,28 +148,30 @@ impl Scheduler {
         let place = &mut tasks[index as usize];
         let key = TaskKey { index, generation: place.generation };
         task.core().key.set(key);
-        place.task = Some(Rc::clone(&task));
+        let core = NonNull::from(task.core());
+        place.task = Some(task);
         drop(tasks);
         self.live.set(self.live.get() + 1);
-        self.push(Entry::Step(task));
+        self.push(Entry::Step(core));
     }
 
+    #[inline]
     fn push(&self, entry: Entry) {
         self.ready.borrow_mut().push_back(entry);
     }
 
     /// Calls a function in the next tick.
     pub(crate) fn call_soon(&self, call: Box<dyn FnOnce()>) {
-        self.push(Entry::Call(call));
+        self.push(Entry::Call(Box::new(call)));
     }
 
     /// Makes a task ready that waits. Others are left as they are.
     pub(crate) fn wake(&self, key: TaskKey) {
         if let Some(task) = self.task(key)
-            && core_of(&*task).state.get() == State::Parked
+            && task.core().state.get() == State::Parked
         {
-            core_of(&*task).state.set(State::Ready);
-            self.push(Entry::Step(task));
+            task.core().state.set(State::Ready);
+            self.push(Entry::Step(task.core().into()));
         }
     }
 
@@ -197,7 +200,7 @@ impl Scheduler {
 
     /// The task that runs; none in callbacks.
     #[inline]
-    pub(crate) fn current(&self) -> Option<NonNull<dyn AnyTask>> {
+    pub(crate) fn current(&self) -> Option<NonNull<TaskCore>> {
         self.current.get()
     }
 
@@ -214,8 +217,7 @@ impl Scheduler {
     }
 
     /// Requests the cancellation of a task. Gives whether it was not too late.
-    pub(crate) fn cancel(&self, task: &dyn AnyTask) -> bool {
-        let core = task.core();
+    pub(crate) fn cancel(&self, core: &TaskCore) -> bool {
         if core.is_done() {
             return false;
         }
@@ -263,7 +265,8 @@ impl Scheduler {
 
     fn carry_out(&self, entry: Entry) {
         match entry {
-            Entry::Step(task) => self.step(task),
+            // SAFETY: a task in the run queue has not ended, so the slab owns it.
+            Entry::Step(core) => self.step(unsafe { core.as_ref() }),
             Entry::Timer(key) => {
                 let action = self.timers.borrow_mut().take(key);
                 match action {
@@ -272,7 +275,7 @@ impl Scheduler {
                     None => {}
                 }
             }
-            Entry::Call(call) => self.call(call),
+            Entry::Call(call) => self.call(*call),
         }
     }
 
@@ -283,21 +286,11 @@ impl Scheduler {
     }
 
     /// Runs a task until it suspends itself or ends.
-    fn step(&self, task: Rc<dyn AnyTask>) {
-        let core = core_of(&*task);
-        let frame = match core.frame.get() {
-            Some(frame) => frame,
-            None => match self.make_stack(&task) {
-                Ok(frame) => frame,
-                Err(error) => {
-                    task.fail(Failure::Error(Rc::new(error)));
-                    self.finish(&task);
-                    return;
-                }
-            },
-        };
+    #[inline]
+    fn step(&self, core: &TaskCore) {
+        let Some(frame) = core.frame.get().or_else(|| self.begin(core)) else { return };
         core.state.set(State::Running);
-        self.current.set(Some(NonNull::from(&*task)));
+        self.current.set(Some(core.into()));
         // SAFETY: the task is not running and has not ended; `run` refuses to begin on a thread that exits, and the
         // task's stack was made on this thread.
         let event = unsafe { frame.as_ref().coroutine.resume(Command::Go) };
@@ -306,10 +299,23 @@ impl Scheduler {
             core.frame.set(None);
             // SAFETY: it has ended, and nobody else knows of its frame.
             unsafe { Coroutine::dispose(frame) };
-            self.finish(&task);
+            self.finish(core);
         } else if core.state.get() == State::Ready {
             // It gave way, or its wait was over before it began.
-            self.push(Entry::Step(task));
+            self.push(Entry::Step(core.into()));
+        }
+    }
+
+    /// Gives a task that takes its first step a stack. Where there is none, it has ended.
+    fn begin(&self, core: &TaskCore) -> Option<NonNull<TaskFrame>> {
+        let task = self.task(core.key.get())?;
+        match self.make_stack(&task) {
+            Ok(frame) => Some(frame),
+            Err(error) => {
+                task.fail(Failure::Error(Rc::new(error)));
+                self.finish(core);
+                None
+            }
         }
     }
 
@@ -339,8 +345,7 @@ impl Scheduler {
     }
 
     /// A task has ended: forgets it, and wakes those who wait for that.
-    fn finish(&self, task: &Rc<dyn AnyTask>) {
-        let core = task.core();
+    fn finish(&self, core: &TaskCore) {
         core.state.set(State::Done);
         while let Some(joiner) = core.joiners.complete_first() {
             self.wake(joiner);

@@ -205,9 +205,7 @@ pub(crate) trait TaskOf<T>: AnyTask {
     fn put(&self, value: T);
 }
 
-/// A task: one allocation for the record, the closure and the result. `repr(C)`, so that the record is found without
-/// a virtual call (`core_of`).
-#[repr(C)]
+/// A task: one allocation for the record, the closure and the result.
 pub(crate) struct Task<T, F> {
     core: TaskCore,
     body: Cell<Option<F>>,
@@ -218,13 +216,6 @@ impl<T, F> Task<T, F> {
     pub(crate) fn new(core: TaskCore, body: F) -> Self {
         Task { core, body: Cell::new(Some(body)), result: RefCell::new(None) }
     }
-}
-
-/// The record of a task.
-#[inline(always)]
-pub(super) fn core_of(task: &dyn AnyTask) -> &TaskCore {
-    // SAFETY: `Task` is the only implementor, and begins with its record.
-    unsafe { &*(&raw const *task).cast::<TaskCore>() }
 }
 
 impl<T, F> Drop for Task<T, F> {

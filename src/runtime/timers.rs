@@ -15,7 +15,15 @@ use std::time::Instant;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TimerKey {
     index: u32,
-    sequence: u64,
+    generation: u32,
+}
+
+/// A place in the slab.
+#[derive(Debug)]
+struct Place<A> {
+    /// How often the place was used before.
+    generation: u32,
+    live: Option<Live<A>>,
 }
 
 #[derive(Debug)]
@@ -29,7 +37,7 @@ struct Live<A> {
 #[derive(Debug)]
 pub(crate) struct Timers<A> {
     heap: BinaryHeap<Reverse<(Instant, u64, u32)>>,
-    slab: Vec<Option<Live<A>>>,
+    slab: Vec<Place<A>>,
     free: Vec<u32>,
     next_sequence: u64,
     live: usize,
@@ -62,19 +70,16 @@ impl<A> Timers<A> {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         let live = Some(Live { sequence, in_heap: true, action });
-        let index = match self.free.pop() {
-            Some(index) => {
-                self.slab[index as usize] = live;
-                index
-            }
-            None => {
-                self.slab.push(live);
-                u32::try_from(self.slab.len() - 1).expect("fewer than 2^32 timers")
-            }
-        };
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slab.push(Place { generation: 0, live: None });
+            u32::try_from(self.slab.len() - 1).expect("fewer than 2^32 timers")
+        });
+        let place = &mut self.slab[index as usize];
+        place.live = live;
+        let generation = place.generation;
         self.heap.push(Reverse((deadline, sequence, index)));
         self.live += 1;
-        TimerKey { index, sequence }
+        TimerKey { index, generation }
     }
 
     /// Takes a timer back, with what it would have done; `None` if it has fired or was cancelled before.
@@ -108,11 +113,10 @@ impl<A> Timers<A> {
         if self.next_deadline()? > now {
             return None;
         }
-        let Reverse((_, sequence, index)) = self.heap.pop()?;
-        if let Some(live) = &mut self.slab[index as usize] {
-            live.in_heap = false;
-        }
-        Some(TimerKey { index, sequence })
+        let Reverse((_, _, index)) = self.heap.pop()?;
+        let place = &mut self.slab[index as usize];
+        place.live.as_mut()?.in_heap = false;
+        Some(TimerKey { index, generation: place.generation })
     }
 
     /// What a timer that is due does, unless it was cancelled.
@@ -122,7 +126,8 @@ impl<A> Timers<A> {
 
     /// Whether the timer has neither been carried out nor cancelled.
     pub(crate) fn is_pending(&self, key: TimerKey) -> bool {
-        is_live(&self.slab, key.index, key.sequence)
+        let place = &self.slab[key.index as usize];
+        place.generation == key.generation && place.live.is_some()
     }
 
     fn take_live(&mut self, key: TimerKey) -> Option<Live<A>> {
@@ -131,12 +136,14 @@ impl<A> Timers<A> {
         }
         self.free.push(key.index);
         self.live -= 1;
-        self.slab[key.index as usize].take()
+        let place = &mut self.slab[key.index as usize];
+        place.generation = place.generation.wrapping_add(1);
+        place.live.take()
     }
 }
 
-fn is_live<A>(slab: &[Option<Live<A>>], index: u32, sequence: u64) -> bool {
-    slab[index as usize].as_ref().is_some_and(|live| live.sequence == sequence)
+fn is_live<A>(slab: &[Place<A>], index: u32, sequence: u64) -> bool {
+    slab[index as usize].live.as_ref().is_some_and(|live| live.sequence == sequence)
 }
 
 #[cfg(test)]

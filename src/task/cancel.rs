@@ -20,7 +20,7 @@ pub struct Cancelled {
 impl Cancelled {
     /// Lets the cancellation go on.
     pub fn resume(self) -> ! {
-        let ours = current_core(|_, task| self.token.is_for(task.core())).unwrap_or(false);
+        let ours = current_core(|core| self.token.is_for(core)).unwrap_or(false);
         if ours {
             park::raise_cancellation();
         }
@@ -74,10 +74,10 @@ pub fn catch_cancelled<T>(f: impl FnOnce() -> T) -> Result<T, Cancelled> {
         Ok(token) => token,
         Err(payload) => panic::resume_unwind(payload),
     };
-    let ours = current_core(|_, task| {
-        let ours = token.is_for(task.core());
+    let ours = current_core(|core| {
+        let ours = token.is_for(core);
         if ours {
-            task.core().unwinding.set(false);
+            core.unwinding.set(false);
         }
         ours
     });
@@ -109,13 +109,13 @@ pub fn catch_cancelled<T>(f: impl FnOnce() -> T) -> Result<T, Cancelled> {
 /// ```
 pub fn finally<T>(f: impl FnOnce() -> T, cleanup: impl FnOnce()) -> T {
     let result = panic::catch_unwind(AssertUnwindSafe(f));
-    let unwinding = current_core(|_, task| task.core().unwinding.take()).unwrap_or(false);
+    let unwinding = current_core(|core| core.unwinding.take()).unwrap_or(false);
     cleanup();
     match result {
         Ok(value) => value,
         Err(payload) => {
             if unwinding {
-                current_core(|_, task| task.core().unwinding.set(true));
+                current_core(|core| core.unwinding.set(true));
             }
             panic::resume_unwind(payload)
         }
@@ -181,8 +181,8 @@ struct Open {
 
 impl Open {
     fn new(counter: fn(&TaskCore) -> &std::cell::Cell<u32>) -> Self {
-        let in_task = current_core(|_, task| {
-            let count = counter(task.core());
+        let in_task = current_core(|core| {
+            let count = counter(core);
             count.set(count.get() + 1);
         });
         Open { _extent: Extent::open(), counter, in_task: in_task.is_some() }
@@ -192,8 +192,8 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         if self.in_task {
-            current_core(|_, task| {
-                let count = (self.counter)(task.core());
+            current_core(|core| {
+                let count = (self.counter)(core);
                 count.set(count.get() - 1);
             });
         }

@@ -164,7 +164,9 @@ impl GroupCore {
         if !self.aborting.get() && !self.parent_requested.get() {
             self.abort();
             self.parent_requested.set(true);
-            with_scheduler(|scheduler| scheduler.task(self.parent).map(|parent| scheduler.cancel(&*parent)));
+            with_scheduler(|scheduler| {
+                scheduler.task(self.parent).map(|parent| scheduler.cancel(parent.core()))
+            });
         }
     }
 
@@ -174,7 +176,7 @@ impl GroupCore {
         let children = self.children.borrow().clone();
         with_scheduler(|scheduler| {
             for child in &children {
-                scheduler.cancel(&**child);
+                scheduler.cancel(child.core());
             }
         });
     }
@@ -217,7 +219,9 @@ impl GroupCore {
         {
             // The cancellation from outside is not lost: the parent's next wait gets it.
             parent.uncancel();
-            with_scheduler(|scheduler| scheduler.task(self.parent).map(|parent| scheduler.cancel(&*parent)));
+            with_scheduler(|scheduler| {
+                scheduler.task(self.parent).map(|parent| scheduler.cancel(parent.core()))
+            });
         }
         Err(Some(GroupError { errors }))
     }

@@ -183,7 +183,7 @@ impl<T> JoinHandle<T> {
         if task.core().is_done() {
             return false;
         }
-        with_scheduler(|scheduler| scheduler.cancel(task)).unwrap_or(false)
+        with_scheduler(|scheduler| scheduler.cancel(task.core())).unwrap_or(false)
     }
 
     /// Whether the task has ended.
@@ -209,7 +209,7 @@ impl<T> JoinHandle<T> {
 
 fn is_current(task: &dyn AnyTask) -> bool {
     let current = with_scheduler(Scheduler::current).flatten();
-    current.is_some_and(|current| std::ptr::addr_eq(current.as_ptr(), task))
+    current.is_some_and(|current| std::ptr::eq(current.as_ptr(), task.core()))
 }
 
 /// Waiting for the end of a task, whatever that is.
@@ -258,7 +258,7 @@ impl Operation for Ended<'_> {
     }
 
     fn cancel(&self) -> bool {
-        let handed_on = with_scheduler(|scheduler| scheduler.cancel(self.task)).unwrap_or(false);
+        let handed_on = with_scheduler(|scheduler| scheduler.cancel(self.task.core())).unwrap_or(false);
         self.handed_on.set(handed_on);
         handed_on
     }

@@ -6,8 +6,8 @@ use std::panic::Location;
 use std::rc::{Rc, Weak};
 
 use super::join::JoinHandle;
-use crate::runtime::scheduler::{Scheduler, with_scheduler};
-use crate::runtime::task::{AnyTask, Failure, State, Task, TaskKey, TaskOf};
+use crate::runtime::scheduler::with_scheduler;
+use crate::runtime::task::{AnyTask, Failure, State, Task, TaskCore, TaskKey, TaskOf};
 
 /// Starts a task on this thread, beside the one that calls. It begins in the next tick.
 ///
@@ -149,7 +149,7 @@ pub fn current() -> Option<TaskHandle> {
     with_scheduler(|scheduler| {
         let current = scheduler.current()?;
         // SAFETY: the current task is owned by the scheduler until it has ended.
-        let core = unsafe { current.as_ref() }.core();
+        let core = unsafe { current.as_ref() };
         let (key, id, spawned_at) = (core.key.get(), core.id, core.spawned_at);
         scheduler.task(key).map(|task| TaskHandle { task: Rc::downgrade(&task), key, id, spawned_at })
     })?
@@ -189,7 +189,7 @@ impl TaskHandle {
 
     /// Requests its cancellation; see [`JoinHandle::cancel`].
     pub fn cancel(&self) -> bool {
-        let cancel = |task: Rc<dyn AnyTask>| with_scheduler(|scheduler| scheduler.cancel(&*task));
+        let cancel = |task: Rc<dyn AnyTask>| with_scheduler(|scheduler| scheduler.cancel(task.core()));
         self.task.upgrade().and_then(cancel).unwrap_or(false)
     }
 
@@ -211,10 +211,10 @@ impl fmt::Debug for TaskHandle {
 }
 
 /// The core of the current task.
-pub(super) fn current_core<R>(f: impl FnOnce(&Scheduler, &dyn AnyTask) -> R) -> Option<R> {
+pub(super) fn current_core<R>(f: impl FnOnce(&TaskCore) -> R) -> Option<R> {
     with_scheduler(|scheduler| {
         let current = scheduler.current()?;
         // SAFETY: the current task is owned by the scheduler until it has ended, and this runs beneath it.
-        Some(f(scheduler, unsafe { &*current.as_ptr() }))
+        Some(f(unsafe { &*current.as_ptr() }))
     })?
 }

@@ -116,7 +116,9 @@ impl Inner {
             return;
         }
         self.state.set(State::Expiring);
-        with_scheduler(|scheduler| scheduler.task(self.task).is_some_and(|task| scheduler.cancel(&*task)));
+        with_scheduler(|scheduler| {
+            scheduler.task(self.task).is_some_and(|task| scheduler.cancel(task.core()))
+        });
     }
 }
 
