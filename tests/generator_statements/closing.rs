@@ -163,7 +163,8 @@ fn with_itself(
 #[test]
 fn statement_14_whatever_is_asked_of_a_running_generator_says_that_it_is_executing() {
     // test_generators: doctest "generator already executing"
-    let asked: [fn(&Generator<u32, u32, String>) -> String; 6] = [
+    type Ask = fn(&Generator<u32, u32, String>) -> String;
+    let asked: [Ask; 6] = [
         |g| format!("{:?}", matches!(g.advance(), Err(GeneratorError::AlreadyExecuting))),
         |g| format!("{:?}", matches!(g.start(), Err(GeneratorError::AlreadyExecuting))),
         |g| format!("{:?}", matches!(g.send(7), Err(SendError::AlreadyExecuting(7)))),
