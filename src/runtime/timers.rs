@@ -11,11 +11,22 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Instant;
 
-/// Names a timer. Stays good for nothing once the timer has fired or was cancelled.
+/// Names a timer: a place in the slab and how often that was used before, in one word. Stays good for nothing once the timer has fired or was cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TimerKey {
-    index: u32,
-    generation: u32,
+pub(crate) struct TimerKey(u64);
+
+impl TimerKey {
+    fn new(index: u32, generation: u32) -> Self {
+        TimerKey(u64::from(generation) << 32 | u64::from(index))
+    }
+
+    fn index(self) -> u32 {
+        self.0 as u32
+    }
+
+    fn generation(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
 }
 
 /// A place in the slab.
@@ -79,7 +90,7 @@ impl<A> Timers<A> {
         let generation = place.generation;
         self.heap.push(Reverse((deadline, sequence, index)));
         self.live += 1;
-        TimerKey { index, generation }
+        TimerKey::new(index, generation)
     }
 
     /// Takes a timer back, with what it would have done; `None` if it has fired or was cancelled before.
@@ -116,7 +127,7 @@ impl<A> Timers<A> {
         let Reverse((_, _, index)) = self.heap.pop()?;
         let place = &mut self.slab[index as usize];
         place.live.as_mut()?.in_heap = false;
-        Some(TimerKey { index, generation: place.generation })
+        Some(TimerKey::new(index, place.generation))
     }
 
     /// What a timer that is due does, unless it was cancelled.
@@ -126,17 +137,17 @@ impl<A> Timers<A> {
 
     /// Whether the timer has neither been carried out nor cancelled.
     pub(crate) fn is_pending(&self, key: TimerKey) -> bool {
-        let place = &self.slab[key.index as usize];
-        place.generation == key.generation && place.live.is_some()
+        let place = &self.slab[key.index() as usize];
+        place.generation == key.generation() && place.live.is_some()
     }
 
     fn take_live(&mut self, key: TimerKey) -> Option<Live<A>> {
         if !self.is_pending(key) {
             return None;
         }
-        self.free.push(key.index);
+        self.free.push(key.index());
         self.live -= 1;
-        let place = &mut self.slab[key.index as usize];
+        let place = &mut self.slab[key.index() as usize];
         place.generation = place.generation.wrapping_add(1);
         place.live.take()
     }
@@ -177,7 +188,7 @@ mod tests {
         let first = timers.insert(now, 1);
         assert_eq!(timers.cancel(first), Some(1));
         let second = timers.insert(now, 2);
-        assert_eq!(first.index, second.index, "the place is used again");
+        assert_eq!(first.index(), second.index(), "the place is used again");
         assert_eq!(timers.cancel(first), None);
         assert_eq!(drain(&mut timers, now), [2]);
         assert_eq!(timers.cancel(second), None);
