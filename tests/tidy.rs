@@ -64,6 +64,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/stack/size.rs",
     "src/stack/slot.rs",
     "src/stack/thread.rs",
+    "tests/overflow.rs",
 ];
 
 /// Single-file examples that do a whole job and may be longer than the others.
