@@ -8,6 +8,7 @@ mod averager;
 mod cost;
 mod definitions;
 mod pipeline;
+mod port;
 mod readable;
 mod survey;
 mod tally;
@@ -73,6 +74,7 @@ fn run(root: &Path, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     pipeline::chapter(root, out)?;
     averager::chapter(root, out)?;
     cost::chapter(out)?;
+    port::chapter(out)?;
     out.flush()?;
     Ok(())
 }
