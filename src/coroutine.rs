@@ -123,6 +123,8 @@ pub(crate) struct Coroutine {
     extents: Cell<u32>,
     /// Suspending itself inside such extents is what it is for.
     extents_are_fine: Cell<bool>,
+    /// The stack pointer of whoever resumed the coroutine last.
+    resumer: Cell<usize>,
     /// Whether the thread was unwinding when the coroutine was last resumed.
     resumed_in_unwind: Cell<bool>,
     kind: Kind,
@@ -221,6 +223,7 @@ pub(crate) unsafe fn build<H>(
         extents_are_fine: Cell::new(false),
         slot,
         suspender: Cell::new(ptr::null()),
+        resumer: Cell::new(0),
         resumed_in_unwind: Cell::new(false),
         kind,
         label: Label { owner: place.cast(), ..label },
@@ -283,6 +286,7 @@ impl Coroutine {
     /// It was built on this thread, is neither running nor finished, and `thread_is_exiting()` is false.
     #[inline(always)]
     pub(crate) unsafe fn resume(&self, command: Command) -> Event {
+        self.resumer.set(stack_pointer());
         self.resumed_in_unwind.set(thread::panicking());
         // SAFETY: the coroutine is not running, so nobody else has this borrow.
         let switch = unsafe { &mut **self.switch.get() };
@@ -310,6 +314,33 @@ impl Coroutine {
     #[cold]
     pub(crate) fn is_innermost(&self) -> bool {
         stack_pointer().wrapping_sub(self.low.get()) < self.extent.get()
+    }
+
+    /// Whether what runs now runs on this coroutine's stack, or on generators that were resumed from it: then it may be
+    /// suspended from here, with these on top. Anything else that has switched stacks meanwhile would be torn.
+    #[inline(always)]
+    pub(crate) fn carries_this_code(&self) -> bool {
+        let here = stack_pointer();
+        here ^ ptr::from_ref(self).addr() < self.slot_size || self.carries(here)
+    }
+
+    #[cold]
+    fn carries(&self, mut here: usize) -> bool {
+        loop {
+            // SAFETY: this frame is live, and so are those that resumed the coroutines on the way.
+            let owner = match unsafe { stack::running_at(here) } {
+                Some(running) => running.label.owner.cast::<Coroutine>(),
+                None => return false,
+            };
+            if ptr::eq(owner, self) {
+                return true;
+            }
+            // SAFETY: null, or a coroutine that is running, with this one perhaps beneath it.
+            match unsafe { owner.as_ref() } {
+                Some(generator) if generator.kind == Kind::Generator => here = generator.resumer.get(),
+                _ => return false,
+            }
+        }
     }
 
     /// Suspending itself inside extents that forbid it to others is what this coroutine is for.

@@ -1,7 +1,7 @@
 //! The one door to suspension: everything that a task waits for goes through [`wait`] or [`yield_now`].
 //!
-//! Before a task may suspend itself three things are checked, each with an error that says what to do: that there is a
-//! task, that no `no_switch` is open, and that the thread is not unwinding.
+//! Before a task may suspend itself four things are checked, each with an error that says what to do: that there is a
+//! task, that no `no_switch` is open, that the thread is not unwinding, and that this is its stack.
 //!
 //! A task may suspend itself while generators run on top of its stack; they stay where they are, and count as
 //! running meanwhile.
@@ -35,12 +35,17 @@ pub(crate) enum Refusal {
     NoTask,
     NoSwitch,
     Unwinding,
+    ForeignStack,
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Refusal::NoTask => "only a task can wait: call this inside cede::run, not in a callback",
+            Refusal::ForeignStack => {
+                "a task can wait only on its own stack and in generators that it resumed, and something else has switched \
+                 stacks here"
+            }
             Refusal::NoSwitch => "a task wanted to wait inside no_switch, which promises that it does not",
             Refusal::Unwinding => {
                 "a task can't wait while its thread is unwinding: do clean-up that waits in cede::finally or a scope, \
@@ -68,6 +73,8 @@ pub(crate) fn refusal() -> Option<Refusal> {
         Some(Refusal::NoSwitch)
     } else if thread::panicking() {
         Some(Refusal::Unwinding)
+    } else if !carries_this_code(core) {
+        Some(Refusal::ForeignStack)
     } else {
         None
     }
@@ -147,11 +154,18 @@ fn current_or_refuse<'a>() -> &'a TaskCore {
     if let Some(task) = with_scheduler(Scheduler::current).flatten() {
         // SAFETY: the current task is owned by the scheduler until it has ended, and this runs on its stack.
         let core = unsafe { &*task.as_ptr() };
-        if core.unswitchable.get() == 0 && !thread::panicking() {
+        if core.unswitchable.get() == 0 && !thread::panicking() && carries_this_code(core) {
             return core;
         }
     }
     refuse()
+}
+
+/// Whether this code runs on the task's stack, perhaps with generators on top.
+#[inline(always)]
+fn carries_this_code(core: &TaskCore) -> bool {
+    // SAFETY: the frame of a task that runs is alive.
+    core.frame.get().is_some_and(|frame| unsafe { frame.as_ref() }.coroutine.carries_this_code())
 }
 
 #[cold]

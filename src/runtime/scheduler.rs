@@ -17,6 +17,7 @@ use std::io;
 use std::panic::{self, AssertUnwindSafe, Location};
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use super::clock::Clock;
@@ -53,6 +54,8 @@ struct Place {
 
 /// See the head of this file.
 pub(crate) struct Scheduler {
+    /// Tells its keys from those of others.
+    serial: u32,
     ready: RefCell<VecDeque<Entry>>,
     timers: RefCell<Timers<Action>>,
     pub(crate) clock: Clock,
@@ -90,7 +93,9 @@ pub(crate) fn with_scheduler<R>(f: impl FnOnce(&Scheduler) -> R) -> Option<R> {
 
 impl Scheduler {
     pub(super) fn new(clock: Clock, stack_size: Option<usize>) -> Self {
+        static NEXT_SERIAL: AtomicU32 = AtomicU32::new(1);
         Scheduler {
+            serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
             ready: RefCell::new(VecDeque::new()),
             timers: RefCell::new(Timers::new()),
             clock,
@@ -117,7 +122,7 @@ impl Scheduler {
         let id = self.next_id.replace(self.next_id.get() + 1);
         TaskCore {
             id,
-            key: Cell::new(TaskKey { index: 0, generation: 0 }),
+            key: Cell::new(TaskKey { scheduler: self.serial, index: 0, generation: 0 }),
             given_name: RefCell::new(name.map(Rc::from)),
             spawned_at,
             state: Cell::new(State::Fresh),
@@ -146,7 +151,7 @@ impl Scheduler {
             u32::try_from(tasks.len() - 1).expect("fewer than 2^32 tasks")
         });
         let place = &mut tasks[index as usize];
-        let key = TaskKey { index, generation: place.generation };
+        let key = TaskKey { scheduler: self.serial, index, generation: place.generation };
         task.core().key.set(key);
         let core = NonNull::from(task.core());
         place.task = Some(task);
@@ -178,7 +183,11 @@ impl Scheduler {
     pub(crate) fn task(&self, key: TaskKey) -> Option<Rc<dyn AnyTask>> {
         let tasks = self.tasks.borrow();
         let place = tasks.get(key.index as usize)?;
-        if place.generation == key.generation { place.task.clone() } else { None }
+        if place.generation == key.generation && key.scheduler == self.serial {
+            place.task.clone()
+        } else {
+            None
+        }
     }
 
     /// The tasks that have not ended, in the order in which they were made.

@@ -29,9 +29,10 @@ use super::operation::Waiting;
 use super::wait_list::List;
 use crate::coroutine::Coroutine;
 
-/// Names a task of one scheduler, for good: the number of a place and how often that was used before.
+/// Names a task, for good: its scheduler, the number of a place there, and how often that was used before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TaskKey {
+    pub(super) scheduler: u32,
     pub(super) index: u32,
     pub(super) generation: u32,
 }
@@ -39,7 +40,7 @@ pub struct TaskKey {
 impl TaskKey {
     #[cfg(test)]
     pub(crate) fn for_test(index: u32) -> Self {
-        TaskKey { index, generation: 0 }
+        TaskKey { scheduler: 0, index, generation: 0 }
     }
 }
 
