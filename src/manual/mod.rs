@@ -1,11 +1,15 @@
 //! The manual: chapters to read, with no items of their own.
 //!
 //! - [`generators`]: how each thing that Python's generators do is written here, rule by rule.
+//! - [`porting`]: asyncio's names beside those of this crate.
+//! - [`cancellation`]: how a task is ended, what may catch that, and why it is an unwind.
 //! - [`architecture`]: what the crate is made of, and the way of a value through it.
 //! - [`rationale`]: what else could have been done, and why it was not.
 
 pub mod architecture;
+pub mod cancellation;
 pub mod generators;
+pub mod porting;
 pub mod rationale;
 
 /// Runs the examples of the front page as tests.

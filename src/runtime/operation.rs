@@ -9,7 +9,7 @@ use super::task::TaskKey;
 /// Something that a task can wait for: a message, a lock, a readable stream, the end of another task.
 ///
 /// Each blocking verb of cede is an operation that is waited for at once; the operation itself is what
-/// [`select!`](crate::select) and [`race`](crate::race) take, which wait for several without spawning anything. An operation
+/// `select!` and `race` take, which wait for several without spawning anything. An operation
 /// that was not waited for, or that lost a race, has had no effect. Sealed: cede's own types are the only ones.
 ///
 /// # Examples
@@ -57,7 +57,7 @@ pub trait Operation: sealed::Sealed {
     ///
     /// # Panics
     ///
-    /// Panics where a task may not wait: outside of a run, inside [`no_switch`](crate::no_switch), and while the
+    /// Panics where a task may not wait: outside of a run, inside `no_switch`, and while the
     /// thread is unwinding.
     fn wait(self) -> Self::Output
     where

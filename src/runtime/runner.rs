@@ -152,7 +152,7 @@ impl Runner {
 
     /// Runs a function as the main task, until it has ended.
     ///
-    /// It may borrow what is around it; the tasks that it spawns may not, except in a [`scope`](crate::scope).
+    /// It may borrow what is around it; the tasks that it spawns may not, except in a `scope`.
     ///
     /// # Errors
     ///
