@@ -1,8 +1,8 @@
 //! From asyncio to cede, name by name.
 //!
-//! The reference is CPython 3.13. The general rule: drop `async` and `await`. What remains is a program of plain functions,
-//! in which a call that waits suspends the task that it runs in, and the order of execution is the same: a wake-up takes as
-//! many ticks of the scheduler as it took in asyncio.
+//! The reference is CPython 3.13. The general rule: drop `async` and `await`. What remains is a program of plain
+//! functions, in which a call that waits suspends the task that it runs in, and the order of execution is the same:
+//! a wake-up takes as many ticks of the scheduler as it took in asyncio.
 //!
 //! This chapter has what exists now. What is missing is listed at its end.
 //!
@@ -69,8 +69,8 @@
 //! | `finally:` without | a destructor |
 //! | `async with` | a guard whose destructor ends it; where the end has to wait, `finally` or [`contextmanager`](crate::contextmanager) |
 //!
-//! Python's `gather` returns at the first error and lets the other tasks run on, unwatched. The port that is meant is nearly
-//! always a scope:
+//! Python's `gather` returns at the first error and lets the other tasks run on, unwatched. The port that is meant
+//! is nearly always a scope:
 //!
 //! ```
 //! fn square(number: u32) -> u32 {
@@ -155,8 +155,8 @@
 //!
 //! # Generators
 //!
-//! Generators have a chapter of their own: [`generators`](super::generators). An asynchronous generator is a generator whose
-//! body waits, and `async for` is `for`:
+//! Generators have a chapter of their own: [`generators`](super::generators). An asynchronous generator is a
+//! generator whose body waits, and `async for` is `for`:
 //!
 //! ```
 //! use cede::Generator;
@@ -174,20 +174,22 @@
 //!
 //! # What differs on purpose
 //!
-//! - **A value is taken.** `await task` gives the same object each time. A value in Rust has one owner: `join` moves it out,
-//!   and `join_cloned` copies it.
-//! - **Errors are types.** A task that can fail returns a `Result` and is made by `try_spawn`, so that the scope sees its
-//!   error. One that panics is Python's task with an unexpected exception.
-//! - **Tasks are kept.** asyncio holds them weakly, and one that nobody refers to may vanish. Here a run owns its tasks.
+//! - **A value is taken.** `await task` gives the same object each time. A value in Rust has one owner: `join`
+//!   moves it out, and `join_cloned` copies it.
+//! - **Errors are types.** A task that can fail returns a `Result` and is made by `try_spawn`, so that the scope
+//!   sees its error. One that panics is Python's task with an unexpected exception.
+//! - **Tasks are kept.** asyncio holds them weakly, and one that nobody refers to may vanish. Here a run owns its
+//!   tasks.
 //! - **A deadlock is an error.** asyncio hangs. A run in which nothing can ever happen again ends with a report of
 //!   each task and what it waits for.
 //! - **Swallowed cancellations come again.** A bare `except:` keeps a task of asyncio alive by accident; see
 //!   [`cancellation`](super::cancellation).
 //! - **Equal deadlines** fire in the order in which they were made. In CPython that depends on its heap.
-//! - **Tasks that are cancelled together** are cancelled in the order in which they were made, where CPython iterates over a set.
+//! - **Tasks that are cancelled together** are cancelled in the order in which they were made, where CPython
+//!   iterates over a set.
 //!
 //! # Not there yet
 //!
-//! `gather`, `wait`, `as_completed` and `shield` as functions; `Lock`, `Event`, `Condition`, `Semaphore`, `Barrier`, `LifoQueue`
-//! and `PriorityQueue`; `Future`; context variables; `to_thread`, `run_in_executor` and `call_soon_threadsafe`; streams,
-//! transports and servers; processes; signals, Ctrl-C included; debug mode.
+//! `gather`, `wait`, `as_completed` and `shield` as functions; `Lock`, `Event`, `Condition`, `Semaphore`,
+//! `Barrier`, `LifoQueue` and `PriorityQueue`; `Future`; context variables; `to_thread`, `run_in_executor` and
+//! `call_soon_threadsafe`; streams, transports and servers; processes; signals, Ctrl-C included; debug mode.
