@@ -80,8 +80,10 @@ fn a_panic_in_a_value_that_was_yielded_instead_of_an_end() {
         g.advance().unwrap();
         drop(g);
     });
+    // The value goes before the hook is called, which might resume the generator.
     assert_eq!(errors.len(), 2, "{errors:?}");
-    assert_eq!(errors[1], "generator panicked: ignored value");
+    assert_eq!(errors[0], "generator panicked: ignored value");
+    assert!(errors[1].contains("ignored GeneratorExit"), "{errors:?}");
     // The same below one that delegates: the panic is raised there.
     let outer = Generator::new(move |y: &Yielder<Option<Bomb>>| {
         assert_eq!(panic_text(|| y.yield_from(make())), "ignored value");
@@ -118,16 +120,16 @@ fn a_panic_in_a_returned_value_that_nobody_takes() {
 }
 
 #[test]
-fn a_returned_value_that_was_not_taken_is_dropped_with_the_generator() {
+fn a_panic_in_a_value_that_is_returned_while_the_generator_is_dropped_is_reported() {
     let ((), errors) = reported(|| {
         let g = Generator::new(|y: &Yielder<u32>| {
             let _ = y.try_yield(1);
             Bomb("returned to nobody")
         });
         g.advance().unwrap();
-        assert_eq!(panic_text(|| drop(g)), "returned to nobody");
+        drop(g);
     });
-    assert!(errors.is_empty(), "{errors:?}");
+    assert_eq!(errors, ["generator panicked: returned to nobody"]);
 }
 
 #[test]
