@@ -1,4 +1,46 @@
 //! Stackful coroutines with Python's semantics: plain functions that can stop anywhere and go on later.
+//!
+//! A coroutine is a stack that can be switched to and from. It has two faces here:
+//!
+//! - a [`Generator`] hands values to whoever resumes it, with Python's whole protocol (next, send, throw, close, yield
+//!   from), and is an [`Iterator`];
+//! - a task hands control to its scheduler until what it waits for is there: [`run`], [`spawn`], [`scope`], [`timeout`].
+//!
+//! Functions are not coloured: what waits is an ordinary function, and so is what calls it. Nothing is `unsafe` for users,
+//! and a coroutine that has begun never leaves its thread, so that `Rc`, `RefCell` and thread-locals may live on its
+//! stack.
+//!
+//! ```
+//! use cede::{Generator, sync::Queue};
+//! use std::time::Duration;
+//!
+//! let mut evens = Generator::new(|y| (0u32..).step_by(2).for_each(|n| y.yield_(n)));
+//! assert_eq!(evens.nth(3), Some(6));
+//!
+//! let sum = cede::run(|| {
+//!     let queue = Queue::bounded(1);
+//!     let mut sum = 0;
+//!     cede::scope(|s| {
+//!         s.spawn(|| {
+//!             for n in 1..=3 {
+//!                 cede::sleep(Duration::from_millis(1));
+//!                 queue.put(n).unwrap();
+//!             }
+//!             queue.shutdown(false);
+//!         });
+//!         s.spawn(|| {
+//!             while let Ok(n) = queue.get() {
+//!                 sum += n;
+//!             }
+//!         });
+//!     })?;
+//!     Ok::<_, cede::GroupError>(sum)
+//! });
+//! assert_eq!(sum?, 6);
+//! # Ok::<_, cede::GroupError>(())
+//! ```
+//!
+//! The [`manual`] says how it works and why, and how to port Python programs.
 
 #[cfg(panic = "abort")]
 compile_error!(

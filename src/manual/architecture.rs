@@ -9,12 +9,16 @@
 //! | `stack` | memory: slots, guards, the pool of a thread, the report of an overflow | what runs on a stack |
 //! | `coroutine` | the switch between two stacks, which coroutine is the innermost, growth, a thread's end | values, errors, Python |
 //! | `generator` | the protocol: states, send, throw, close, delegation, scopes, context managers | any runtime |
+//! | `runtime` | tasks on one thread, the scheduler, the clock, timers, and the one door to suspension | what tasks wait for |
+//! | `task` | spawning, joining, cancelling, scopes, groups, `race` and `select!` | time, queues |
+//! | `time` | sleeping and timeouts, under the clock of the run | queues |
+//! | `sync` | what tasks share: queues | sockets, files |
 //!
 //! What is absent matters as much as what is there:
 //! - only `coroutine.rs` knows corosensei;
-//! - `unsafe` stands in `stack`, `coroutine.rs` and the lower files of `generator`, and nowhere else;
-//! - generators know nothing of schedulers: they work on any thread, and what comes on top of them later
-//!   adds to them without changing them.
+//! - only `runtime/park.rs` suspends a task;
+//! - `unsafe` stands in the files that the test lists, and nowhere else;
+//! - generators know nothing of schedulers: they work on any thread, inside and outside of tasks.
 //!
 //! # One slot is one generator
 //!
@@ -73,6 +77,39 @@
 //! does not depend on the number of links. `generator/delegation.rs` opens with the reason why the
 //! path that is kept for this is always right, although inner generators may be shared.
 //!
+//! # A task
+//!
+//! A task is one allocation: its record, its closure and its result. It has no stack until it first runs, takes one
+//! from the top of the thread's pool then, and gives it back when it ends; a million tasks that never wait need one
+//! stack. The scheduler owns it until it has ended, so that it can't be forgotten half done.
+//!
+//! # A tick
+//!
+//! The scheduler works in ticks, as asyncio's loop does. Timers that are due are put behind what is ready already, then
+//! exactly the entries that are in the run queue now are carried out, in order; what they add waits for the next tick. An
+//! entry is a step of a task, a timer, or a callback. So the number of ticks that a wake-up takes is asyncio's, and a port
+//! interleaves as it did in Python. When nothing is ready the clock is asked how long to wait for the next deadline: the
+//! system's says how long, the virtual one goes there. When there is no deadline either, the run is over: every task waits,
+//! and the report of the deadlock says for what.
+//!
+//! # A wait
+//!
+//! What can be waited for is an `Operation`, which is tried first. If it isn't complete:
+//! 1. its node, which lies on the stack of the task that waits, is linked into the list of what it waits for;
+//! 2. the task is parked: `park` checks that this may be, and switches to the scheduler;
+//! 3. whoever changes the state takes the first node out of the list and makes its task ready, and does no more: the
+//!    item or the turn is taken by the task when it runs;
+//! 4. the task runs, tries again, and takes its node out if it is still there, however the wait ends.
+//!
+//! Waiting allocates nothing. A task that was woken and leaves without its turn, because it was cancelled or another operation
+//! of a `select!` won, hands the wake-up on to the next one in the list.
+//!
+//! # A cancellation
+//!
+//! A request is a count in the task's record and, where the task is parked, an order to raise an unwind at its next step. Its
+//! payload names the task. [`cancellation`](super::cancellation) says what may catch it. A `scope` comes back when its
+//! children have ended and not before, however it is left, which is what allows them to borrow.
+//!
 //! # Stacks
 //!
 //! Arenas are large mappings, carved into slots as they are needed, with guards installed in batches. A thread's
@@ -88,4 +125,5 @@
 //!
 //! `coroutine.rs` (the switch and its invariants), `generator/core.rs` (the states), `generator/record.rs` (every operation),
 //! `generator/yielder.rs` (the body's side). Then `stack/pool.rs` and `generator/delegation.rs`, which are the
-//! subtle ones. `examples/tour` uses all of it.
+//! subtle ones. For tasks: `runtime/wait_list.rs`, `runtime/task.rs`, `runtime/scheduler.rs` and `runtime/park.rs`, in this
+//! order, then `sync/queue.rs` as the model of what is waited for, and `task/scope.rs`. `examples/tour` uses all of it.

@@ -121,7 +121,7 @@ pub(crate) fn wait_once<O: Operation, T>(
 ///
 /// # Panics
 ///
-/// Panics where a task may not wait; see [`Operation::wait`](crate::Operation::wait).
+/// Panics where a task may not wait; see [`Operation::wait`].
 ///
 /// # Examples
 ///
