@@ -10,10 +10,10 @@
 //! ```
 //!
 //! The generator that was resumed keeps the chain below it in `path`. That cache must never be wrong,
-//! though `b` or `leaf` may be advanced through `other` or by hand. What saves the day: **a chain changes only
-//! where its end runs**, and every generator above shares that end. So the end knows the one generator whose
-//! `path` ends in it (`cached_by`), and whoever starts a delegation from it, or sees it end, clears that
-//! path. A path is therefore either empty or right, its nodes alive: each node is held by a frame of the
+//! though `b` or `leaf` may be advanced through `other` or by hand. What saves the day: every generator above
+//! shares the end, and **a chain changes only where its end runs, or where a generator in it is told that its delegate
+//! is busy**. So the end knows the one generator whose `path` ends in it (`cached_by`), and whoever starts a
+//! delegation from it, sees it end, or tells one above that it is busy, clears that path. A path is therefore either empty or right, its nodes alive: each node is held by a frame of the
 //! one above, which is suspended as long as the path is right. An empty path is found again by walking.
 //!
 //! Events of a resumed chain are handled here, on the resumer's stack: a node that begins to delegate is
@@ -220,6 +220,7 @@ impl Core {
             let child = parent.child();
             let state = child.state.get();
             let end = if busy && child.is_executing() {
+                child.end_of_chain().lose_idle_cache();
                 End::Busy
             } else if state == State::CLOSED {
                 End::Closed
@@ -274,6 +275,18 @@ impl Core {
     fn leave_cache(&self, root: &Core) {
         if let Some(old) = self.cached_by.take()
             && !ptr::eq(old.as_ptr(), root)
+        {
+            // SAFETY: as in `join_cache`.
+            unsafe { at(old) }.path.borrow_mut().clear();
+        }
+    }
+
+    /// This node, the end of a chain, is executing, and a generator above it is told so and leaves the chain. The
+    /// path that ends here may lead through that one. Where this node was resumed through that path, all on it are
+    /// executing and none of them can leave.
+    fn lose_idle_cache(&self) {
+        if !self.state.get().is_running_via()
+            && let Some(old) = self.cached_by.take()
         {
             // SAFETY: as in `join_cache`.
             unsafe { at(old) }.path.borrow_mut().clear();

@@ -66,6 +66,9 @@ use record::Record;
 /// its stack leaked. While the thread's locals are being destroyed suspended generators are leaked too, since
 /// their stacks may refer to locals that are gone.
 ///
+/// A generator that has not begun drops what its body holds, as any value does: a chain of thousands of unstarted
+/// generators, each owned by the body of the next, is dropped by recursion.
+///
 /// # Examples
 ///
 /// ```
