@@ -184,14 +184,16 @@ fn park(core: &TaskCore, waiting: &dyn Waiting) -> Wake {
     // while this task is parked.
     let waiting: NonNull<dyn Waiting> = unsafe { std::mem::transmute(NonNull::from(waiting)) };
     core.waiting.set(Some(waiting));
-    core.state.set(State::Parked);
+    let mut state = State::Parked;
     if core.must_cancel.get() && core.masked.get() == 0 {
         core.must_cancel.set(false);
-        if !core.cancel_waiting() {
+        // While it still counts as running: where tasks join each other in a ring, this request comes round.
+        if !core.cancel_waiting() || core.must_cancel.take() {
             core.cancel_ordered.set(true);
-            core.state.set(State::Ready);
+            state = State::Ready;
         }
     }
+    core.state.set(state);
     let wake = suspend(core);
     core.waiting.set(None);
     wake

@@ -161,7 +161,13 @@ fn report(report: &TaskReport) {
 pub(super) fn unobserved(core: &TaskCore, failure: &Failure) {
     let message = match failure {
         Failure::Cancelled => return,
-        Failure::Error(error) => format!("failed and nobody asked: {error}"),
+        Failure::Error(error) => match panic::catch_unwind(AssertUnwindSafe(|| error.to_string())) {
+            Ok(text) => format!("failed and nobody asked: {text}"),
+            Err(payload) => {
+                std::mem::forget(payload);
+                "failed and nobody asked, with an error whose Display panicked".to_owned()
+            }
+        },
         Failure::Panicked(panic) => format!("panicked and nobody asked: {}", panic.message),
     };
     report_task(core, message);
@@ -182,9 +188,9 @@ fn report_task(core: &TaskCore, message: String) {
     report(&TaskReport { name, spawned_at: Some(core.spawned_at), message });
 }
 
-/// A callback panicked.
-pub(super) fn callback_panicked(payload: Box<dyn Any + Send>) {
+/// User code panicked that the scheduler had called: `what` says which.
+pub(super) fn panicked(what: &str, payload: Box<dyn Any + Send>) {
     let message = format!("panicked: {}", panic_message(&*payload));
     std::mem::forget(payload);
-    report(&TaskReport { name: "callback".to_owned(), spawned_at: None, message });
+    report(&TaskReport { name: what.to_owned(), spawned_at: None, message });
 }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::fmt;
 use std::io;
-use std::panic::{self, Location};
+use std::panic::{self, AssertUnwindSafe, Location};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
@@ -15,7 +15,7 @@ use super::clock::Clock;
 use super::report::{self, Deadlock};
 use super::scheduler::Scheduler;
 use super::task::{AnyTask, Failure, Task, TaskOf};
-use crate::coroutine;
+use crate::coroutine::{self, Extent};
 
 /// Why a run gave no value.
 #[derive(Debug, Error)]
@@ -85,7 +85,8 @@ impl Builder {
         self
     }
 
-    /// Called when nothing can ever happen again. It may cancel tasks and go on. Not called in a task.
+    /// Called when nothing can ever happen again. It may cancel tasks and go on. Not called in a task; a panic in it goes
+    /// to the hook of [`set_task_hook`](crate::set_task_hook), and counts as [`OnDeadlock::Stop`].
     pub fn on_deadlock(mut self, hook: impl Fn(&Deadlock) -> OnDeadlock + 'static) -> Self {
         self.on_deadlock = Some(Arc::new(hook));
         self
@@ -102,7 +103,8 @@ impl Builder {
 /// A scheduler that can run several main functions, one after the other: `asyncio.Runner`.
 ///
 /// Tasks that are left when a main function ends go on in the next run, and are cancelled and awaited by
-/// [`close`](Runner::close).
+/// [`close`](Runner::close), also when the runner is dropped. Where it is dropped by an unwind, in which no task can wait,
+/// or on a thread that is ending, they are left as they are and their stacks are leaked.
 ///
 /// # Examples
 ///
@@ -178,6 +180,9 @@ impl Runner {
             return Err(RunError::Unwinding);
         }
         let Some(_entered) = self.scheduler.enter() else { return Err(RunError::Nested) };
+        // A generator that has called this must not yield from a destructor that the scheduler runs.
+        let _extent = Extent::open();
+        self.closed.set(false);
         let core = self.scheduler.record(None, made_at);
         core.observed.set(true);
         let task = Rc::new(Task::new(core, move || Ok::<T, Failure>(main())));
@@ -202,6 +207,7 @@ impl Runner {
 
     /// Runs ticks until the main task has ended.
     fn drive(&self, main: &dyn AnyTask) -> Result<(), RunError> {
+        let _guard = AbortOnUnwind;
         let mut error = None;
         let mut rounds = 0;
         while !main.core().is_done() {
@@ -212,7 +218,7 @@ impl Runner {
                     let deadlock = Deadlock::of(&self.scheduler);
                     if error.is_none()
                         && let Some(hook) = &self.on_deadlock
-                        && hook(&deadlock) == OnDeadlock::Continue
+                        && ask(hook, &deadlock) == OnDeadlock::Continue
                         && self.scheduler.is_ready()
                     {
                         continue;
@@ -246,7 +252,7 @@ impl Runner {
     ///
     /// # Errors
     ///
-    /// When another run is under way on this thread, or it is ending.
+    /// When another run is under way on this thread, or it is ending or unwinding. The tasks are then left as they are.
     pub fn close(&self) -> Result<(), RunError> {
         if self.closed.get() || self.scheduler.live() == 0 {
             self.closed.set(true);
@@ -255,7 +261,12 @@ impl Runner {
         if coroutine::thread_is_exiting() {
             return Err(RunError::ThreadExiting);
         }
+        if thread::panicking() {
+            return Err(RunError::Unwinding);
+        }
         let Some(_entered) = self.scheduler.enter() else { return Err(RunError::Nested) };
+        let _extent = Extent::open();
+        let _guard = AbortOnUnwind;
         self.closed.set(true);
         for _ in 0..SHUTDOWN_ROUNDS {
             for task in self.scheduler.all_tasks() {
@@ -275,6 +286,27 @@ impl Runner {
         // Their stacks refer to their records, and these to the scheduler.
         std::mem::forget(Rc::clone(&self.scheduler));
         Ok(())
+    }
+}
+
+/// Asks what to do about a deadlock. The tasks are suspended meanwhile, so a panic stays here.
+fn ask(hook: &DeadlockHook, deadlock: &Deadlock) -> OnDeadlock {
+    panic::catch_unwind(AssertUnwindSafe(|| hook(deadlock))).unwrap_or_else(|payload| {
+        report::panicked("the hook for deadlocks", payload);
+        OnDeadlock::Stop
+    })
+}
+
+/// Ends the process when the scheduler is left by an unwind: its tasks are suspended, may lend their stacks to each other, and
+/// nobody would be there to end them in order.
+struct AbortOnUnwind;
+
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("cede: a panic came out of the scheduler, which is a fault of cede: aborting");
+            std::process::abort();
+        }
     }
 }
 
@@ -309,9 +341,13 @@ impl Drop for Runner {
 #[track_caller]
 pub fn run<T>(main: impl FnOnce() -> T) -> T {
     let runner = Runner::new();
-    let result = runner.run_at(Location::caller(), main);
-    if let Err(error) = runner.close() {
-        panic!("cede: {error}");
+    let place = Location::caller();
+    // A panic is caught first: the tasks that are left may have to wait to clean up, which they can't during an unwind.
+    let result = panic::catch_unwind(AssertUnwindSafe(|| runner.run_at(place, main)));
+    let closed = runner.close();
+    match (result, closed) {
+        (Err(payload), _) => panic::resume_unwind(payload),
+        (Ok(Ok(value)), Ok(())) => value,
+        (Ok(Err(error)), _) | (Ok(Ok(_)), Err(error)) => panic!("cede: {error}"),
     }
-    result.unwrap_or_else(|error| panic!("cede: {error}"))
 }

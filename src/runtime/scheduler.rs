@@ -225,9 +225,17 @@ impl Scheduler {
         self.timers.borrow().is_pending(key)
     }
 
+    /// Whether this is a task of this scheduler: a handle may have come from another runner of the thread.
+    fn owns(&self, core: &TaskCore) -> bool {
+        let key = core.key.get();
+        let tasks = self.tasks.borrow();
+        let place = tasks.get(key.index as usize);
+        place.and_then(|place| place.task.as_ref()).is_some_and(|task| ptr::eq(task.core(), core))
+    }
+
     /// Requests the cancellation of a task. Gives whether it was not too late.
     pub(crate) fn cancel(&self, core: &TaskCore) -> bool {
-        if core.is_done() {
+        if core.is_done() || !self.owns(core) {
             return false;
         }
         core.cancels.set(core.cancels.get() + 1);
@@ -275,7 +283,11 @@ impl Scheduler {
     fn carry_out(&self, entry: Entry) {
         match entry {
             // SAFETY: a task in the run queue has not ended, so the slab owns it.
-            Entry::Step(core) => self.step(unsafe { core.as_ref() }),
+            Entry::Step(core) => {
+                if let Some(ended) = self.step(unsafe { core.as_ref() }) {
+                    let_go(ended);
+                }
+            }
             Entry::Timer(key) => {
                 let action = self.timers.borrow_mut().take(key);
                 match action {
@@ -290,14 +302,14 @@ impl Scheduler {
 
     fn call(&self, call: Box<dyn FnOnce()>) {
         if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(call)) {
-            super::report::callback_panicked(payload);
+            super::report::panicked("callback", payload);
         }
     }
 
-    /// Runs a task until it suspends itself or ends.
+    /// Runs a task until it suspends itself or ends. Gives its record when it has ended.
     #[inline]
-    fn step(&self, core: &TaskCore) {
-        let Some(frame) = core.frame.get().or_else(|| self.begin(core)) else { return };
+    fn step(&self, core: &TaskCore) -> Option<Rc<dyn AnyTask>> {
+        let Some(frame) = core.frame.get().or_else(|| self.begin(core)) else { return self.finish(core) };
         core.state.set(State::Running);
         self.current.set(Some(core.into()));
         // SAFETY: the task is not running and has not ended; `run` refuses to begin on a thread that exits, and the
@@ -308,21 +320,22 @@ impl Scheduler {
             core.frame.set(None);
             // SAFETY: it has ended, and nobody else knows of its frame.
             unsafe { Coroutine::dispose(frame) };
-            self.finish(core);
-        } else if core.state.get() == State::Ready {
+            return self.finish(core);
+        }
+        if core.state.get() == State::Ready {
             // It gave way, or its wait was over before it began.
             self.push(Entry::Step(core.into()));
         }
+        None
     }
 
-    /// Gives a task that takes its first step a stack. Where there is none, it has ended.
+    /// Gives a task that takes its first step a stack. Where there is none, it fails.
     fn begin(&self, core: &TaskCore) -> Option<NonNull<TaskFrame>> {
         let task = self.task(core.key.get())?;
         match self.make_stack(&task) {
             Ok(frame) => Some(frame),
             Err(error) => {
                 task.fail(Failure::Error(Rc::new(error)));
-                self.finish(core);
                 None
             }
         }
@@ -353,14 +366,15 @@ impl Scheduler {
         Ok(frame)
     }
 
-    /// A task has ended: forgets it, and wakes those who wait for that.
-    fn finish(&self, core: &TaskCore) {
+    /// A task has ended: wakes those who wait for that, and gives its record, which is forgotten here. Its group, which has
+    /// known it for longer than anybody could join it, comes first, as in asyncio.
+    fn finish(&self, core: &TaskCore) -> Option<Rc<dyn AnyTask>> {
         core.state.set(State::Done);
-        while let Some(joiner) = core.joiners.complete_first() {
-            self.wake(joiner);
-        }
         for callback in core.callbacks.take() {
             self.call_soon(callback);
+        }
+        while let Some(joiner) = core.joiners.complete_first() {
+            self.wake(joiner);
         }
         let key = core.key.get();
         let mut tasks = self.tasks.borrow_mut();
@@ -370,7 +384,15 @@ impl Scheduler {
         drop(tasks);
         self.free.borrow_mut().push(key.index);
         self.live.set(self.live.get() - 1);
-        drop(owned);
+        owned
+    }
+}
+
+/// Drops the record of a task that has ended, and with it a result that nobody has a handle for, which is user code: a
+/// panic must not come through the scheduler.
+fn let_go(ended: Rc<dyn AnyTask>) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(move || drop(ended))) {
+        super::report::panicked("the destructor of a task's result", payload);
     }
 }
 
@@ -381,17 +403,17 @@ fn run_task(task: &dyn AnyTask) {
         if core.must_cancel.take() {
             task.discard();
             task.fail(Failure::Cancelled);
-        } else {
-            task.run();
+            return;
+        }
+        task.run();
+        if core.must_cancel.take() {
+            // Drops the value, which may panic.
+            task.fail(Failure::Cancelled);
         }
     }));
     core.waiting.set(None);
     match outcome {
-        Ok(()) => {
-            if core.must_cancel.take() {
-                task.fail(Failure::Cancelled);
-            }
-        }
+        Ok(()) => {}
         Err(payload) => match payload.downcast::<CancelToken>() {
             Ok(token) if token.is_for(core) => {
                 core.unwinding.set(false);

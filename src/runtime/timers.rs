@@ -137,8 +137,8 @@ impl<A> Timers<A> {
 
     /// Whether the timer has neither been carried out nor cancelled.
     pub(crate) fn is_pending(&self, key: TimerKey) -> bool {
-        let place = &self.slab[key.index() as usize];
-        place.generation == key.generation() && place.live.is_some()
+        let place = self.slab.get(key.index() as usize);
+        place.is_some_and(|place| place.generation == key.generation() && place.live.is_some())
     }
 
     fn take_live(&mut self, key: TimerKey) -> Option<Live<A>> {

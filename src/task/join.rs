@@ -9,6 +9,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 
+use crate::coroutine;
 use crate::runtime::operation::{Operation, sealed};
 use crate::runtime::park;
 use crate::runtime::scheduler::{Scheduler, with_scheduler};
@@ -146,7 +147,6 @@ impl<T> JoinHandle<T> {
 
     /// The operation behind [`join`](JoinHandle::join), for `select!`.
     pub fn joining(&self) -> Joining<'_, T> {
-        self.task.core().observed.set(true);
         Joining { task: &*self.task, ended: Ended::of(self.any()) }
     }
 
@@ -177,7 +177,7 @@ impl<T> JoinHandle<T> {
 
     /// Requests the cancellation of the task: it unwinds from where it waits, at its next step.
     ///
-    /// Gives false when it has ended already.
+    /// Gives false when it has ended already, and where its runner is not running.
     pub fn cancel(&self) -> bool {
         let task = self.any();
         if task.core().is_done() {
@@ -218,11 +218,13 @@ pub(super) struct Ended<'a> {
     node: Node,
     /// A cancellation of the one that waits was handed on to the task.
     handed_on: Cell<bool>,
+    /// That is being done.
+    handing_on: Cell<bool>,
 }
 
 impl<'a> Ended<'a> {
     pub(super) fn of(task: &'a dyn AnyTask) -> Self {
-        Ended { task, node: Node::default(), handed_on: Cell::new(false) }
+        Ended { task, node: Node::default(), handed_on: Cell::new(false), handing_on: Cell::new(false) }
     }
 
     fn node(self: Pin<&mut Self>) -> Pin<&Node> {
@@ -258,7 +260,14 @@ impl Operation for Ended<'_> {
     }
 
     fn cancel(&self) -> bool {
-        let handed_on = with_scheduler(|scheduler| scheduler.cancel(self.task.core())).unwrap_or(false);
+        if self.handing_on.replace(true) {
+            // Tasks that join each other in a ring: it has come round, and this wait is the one that ends.
+            return false;
+        }
+        // One level of calls for each task in a chain of joins, which may be long.
+        let cancel = || with_scheduler(|scheduler| scheduler.cancel(self.task.core()));
+        let handed_on = coroutine::grow(cancel).unwrap_or(false);
+        self.handing_on.set(false);
         self.handed_on.set(handed_on);
         handed_on
     }
@@ -298,6 +307,7 @@ impl<T> Operation for Joining<'_, T> {
             return Some(Err(JoinError { kind: Kind::Itself }));
         }
         self.as_mut().ended().attempt()?;
+        self.task.core().observed.set(true);
         Some(match self.task.take() {
             Some(Ok(value)) => Ok(value),
             Some(Err(failure)) => Err(JoinError::from_failure(failure)),
