@@ -6,7 +6,8 @@ use std::panic::{self, AssertUnwindSafe};
 use super::spawn::current_core;
 use crate::coroutine::Extent;
 use crate::runtime::park::{self, CancelToken};
-use crate::runtime::task::TaskCore;
+use crate::runtime::scheduler::with_scheduler;
+use crate::runtime::task::{TaskCore, TaskKey};
 
 /// A cancellation that was caught; from [`catch_cancelled`].
 ///
@@ -111,15 +112,11 @@ pub fn finally<T>(f: impl FnOnce() -> T, cleanup: impl FnOnce()) -> T {
     let result = panic::catch_unwind(AssertUnwindSafe(f));
     let unwinding = current_core(|core| core.unwinding.take()).unwrap_or(false);
     cleanup();
-    match result {
-        Ok(value) => value,
-        Err(payload) => {
-            if unwinding {
-                current_core(|core| core.unwinding.set(true));
-            }
-            panic::resume_unwind(payload)
-        }
+    if unwinding {
+        // Also where `f` has swallowed it and gave a value: it is delivered again.
+        current_core(|core| core.unwinding.set(true));
     }
+    result.unwrap_or_else(|payload| panic::resume_unwind(payload))
 }
 
 /// Runs `f`, in which this task is not cancelled: requests wait until it is over, and are delivered at the next suspension
@@ -172,30 +169,31 @@ pub fn no_switch<T>(f: impl FnOnce() -> T) -> T {
     f()
 }
 
-/// Counts an extent of the current task up, and down again when it is dropped.
+/// Counts an extent of the current task up, and down again when it is dropped: in that task, also where a context manager
+/// that was entered in it is left in another.
 struct Open {
     _extent: Extent,
     counter: fn(&TaskCore) -> &std::cell::Cell<u32>,
-    in_task: bool,
+    task: Option<TaskKey>,
 }
 
 impl Open {
     fn new(counter: fn(&TaskCore) -> &std::cell::Cell<u32>) -> Self {
-        let in_task = current_core(|core| {
+        let task = current_core(|core| {
             let count = counter(core);
             count.set(count.get() + 1);
+            core.key.get()
         });
-        Open { _extent: Extent::open(), counter, in_task: in_task.is_some() }
+        Open { _extent: Extent::open(), counter, task }
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        if self.in_task {
-            current_core(|core| {
-                let count = (self.counter)(core);
-                count.set(count.get() - 1);
-            });
+        let Some(key) = self.task else { return };
+        if let Some(task) = with_scheduler(|scheduler| scheduler.task(key)).flatten() {
+            let count = (self.counter)(task.core());
+            count.set(count.get().saturating_sub(1));
         }
     }
 }

@@ -14,6 +14,7 @@
 //! request is taken back at the exit. A child's own cancellation is no failure.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::panic::Location;
@@ -86,7 +87,8 @@ pub struct SpawnError(());
 pub(super) struct GroupCore {
     /// The task that owns the group.
     parent: TaskKey,
-    children: RefCell<Vec<Rc<dyn AnyTask>>>,
+    /// By their numbers, and so in the order in which they were made.
+    children: RefCell<BTreeMap<u64, Rc<dyn AnyTask>>>,
     errors: RefCell<Vec<JoinError>>,
     aborting: Cell<bool>,
     exiting: Cell<bool>,
@@ -107,7 +109,7 @@ impl GroupCore {
     pub(super) fn new(parent: TaskKey) -> Rc<Self> {
         Rc::new(GroupCore {
             parent,
-            children: RefCell::new(Vec::new()),
+            children: RefCell::new(BTreeMap::new()),
             errors: RefCell::new(Vec::new()),
             aborting: Cell::new(false),
             exiting: Cell::new(false),
@@ -136,19 +138,19 @@ impl GroupCore {
         let any: Rc<dyn AnyTask + 'a> = task.clone();
         // SAFETY: only the lifetime changes. The group lets go of it before its exit is over.
         let any = unsafe { std::mem::transmute::<Rc<dyn AnyTask + 'a>, Rc<dyn AnyTask>>(any) };
-        self.children.borrow_mut().push(Rc::clone(&any));
+        let id = any.core().id;
+        self.children.borrow_mut().insert(id, Rc::clone(&any));
         let group = Rc::clone(self);
-        let key = any.core().key.get();
-        any.core().callbacks.borrow_mut().push(Box::new(move || group.child_ended(key)));
+        any.core().callbacks.borrow_mut().push(Box::new(move || group.child_ended(id)));
         task
     }
 
-    fn child_ended(&self, key: TaskKey) {
-        let child = {
-            let mut children = self.children.borrow_mut();
-            let found = children.iter().position(|child| child.core().key.get() == key);
-            found.map(|index| children.remove(index))
-        };
+    pub(super) fn has_children(&self) -> bool {
+        !self.children.borrow().is_empty()
+    }
+
+    fn child_ended(&self, id: u64) {
+        let child = self.children.borrow_mut().remove(&id);
         let Some(child) = child else { return };
         if self.children.borrow().is_empty()
             && self.exiting.get()
@@ -173,7 +175,7 @@ impl GroupCore {
     /// Cancels all children, and takes no new ones.
     pub(super) fn abort(&self) {
         self.aborting.set(true);
-        let children = self.children.borrow().clone();
+        let children: Vec<_> = self.children.borrow().values().cloned().collect();
         with_scheduler(|scheduler| {
             for child in &children {
                 scheduler.cancel(child.core());
@@ -203,6 +205,8 @@ impl GroupCore {
             && self.parent_requested.get()
             && parent.uncancel() == 0
         {
+            // Nothing of it is left, also where the body has swallowed it.
+            parent.unwinding.set(false);
             cancelled = false;
         }
         if cancelled && errors.is_empty() {
@@ -254,8 +258,8 @@ impl Operation for AllEnded<'_> {
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("waits for the tasks of its group: ")?;
-        for (i, child) in self.group.children.borrow().iter().enumerate() {
-            write!(f, "{}{}", if i == 0 { "" } else { ", " }, child.core().id)?;
+        for (i, id) in self.group.children.borrow().keys().enumerate() {
+            write!(f, "{}{id}", if i == 0 { "" } else { ", " })?;
         }
         Ok(())
     }

@@ -158,6 +158,15 @@ fn run<'env, T>(
             Left::Panicked
         }
     };
+    if scope.core.has_children()
+        && let Some(refusal) = park::refusal()
+    {
+        // A context manager that was entered in a task and is left where none may wait.
+        eprintln!(
+            "cede: a scope can't wait for its tasks, which may borrow what is about to go: {refusal}: aborting"
+        );
+        std::process::abort();
+    }
     let end = scope.core.exit(left);
     drop(extent);
     if let Some(payload) = payload {
