@@ -195,7 +195,13 @@ pub fn timeout_with<T>(when: Option<Instant>, f: impl FnOnce(&Timeout) -> T) -> 
         false
     };
     match result {
-        Ok(value) => Ok(value),
+        Ok(value) => {
+            if ours {
+                // The block may have swallowed it, and it is taken back now: it must not come again.
+                task.catch_cancellation();
+            }
+            Ok(value)
+        }
         Err(payload) if ours && payload.is::<CancelToken>() && task.catch_cancellation() => Err(Elapsed(())),
         Err(payload) => panic::resume_unwind(payload),
     }
