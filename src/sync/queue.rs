@@ -268,16 +268,17 @@ impl<T> Queue<T> {
     /// `immediate`: then it is dropped, and counts as done.
     pub fn shutdown(&self, immediate: bool) {
         self.shut.set(true);
+        let dropped = if immediate { self.items.take() } else { VecDeque::new() };
         if immediate {
-            let dropped = self.items.take();
             self.unfinished.set(self.unfinished.get().saturating_sub(dropped.len()));
             if self.unfinished.get() == 0 {
                 wake_all(&self.idle_waiters);
             }
-            drop(dropped);
         }
         wake_all(&self.getters);
         wake_all(&self.putters);
+        // Last, since it runs the destructors of the items, which may panic.
+        drop(dropped);
     }
 
     /// Says that an item which was taken has been dealt with, for [`join`](Queue::join).
