@@ -34,9 +34,10 @@ pub(crate) fn bytes(number: u64) -> String {
     }
 }
 
-/// `1.2 ms`, `3.4 s`.
+/// `12 µs`, `1.2 ms`, `3.4 s`.
 pub(crate) fn duration(time: Duration) -> String {
     match time.as_secs_f64() {
+        seconds if seconds < 1e-3 => format!("{:.0} µs", seconds * 1e6),
         seconds if seconds < 1.0 => format!("{:.1} ms", seconds * 1e3),
         seconds => format!("{seconds:.1} s"),
     }

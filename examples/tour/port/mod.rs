@@ -46,9 +46,9 @@ pub(crate) fn chapter(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     if lines != expected {
         return Err("the port says other lines than CPython".into());
     }
-    writeln!(out, "   CPython 3.13 prints the same lines in the same order")?;
+    writeln!(out, "   they are the lines that were recorded from CPython 3.13, in the same order")?;
     let (passed, took) = (duration(passed), duration(took));
-    writeln!(out, "   under a virtual clock its pauses of {passed} together took {took}")?;
+    writeln!(out, "   the run lasted {passed} by its virtual clock, and {took} by the clock on the wall")?;
     Ok(())
 }
 
