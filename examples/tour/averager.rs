@@ -65,7 +65,7 @@ pub(crate) fn chapter(root: &Path, out: &mut impl Write) -> Result<(), Box<dyn E
     let sent = averager.close()?.expect("the averager returns how much it was sent");
     survey.clear_progress();
 
-    writeln!(out, "   {} sent, one {} thrown for each directory", counted(sent, "size", "sizes"), "Reset")?;
+    writeln!(out, "   {} sent, one Reset thrown for each directory", counted(sent, "size", "sizes"))?;
     means.show(out)?;
     close_early(&walk, &survey, out)
 }
