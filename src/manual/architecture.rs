@@ -49,22 +49,25 @@
 //! `next()` on a generator that waits at a yield:
 //! 1. reads the state: it must be suspended, and the thread must not be ending;
 //! 2. writes what is sent into the header (nothing, for `next`) and sets the state to running;
-//! 3. notes this coroutine as the innermost of the thread and switches stacks;
-//! 4. the body wakes inside its `yield_`, looks at one bit that says whether something was thrown, takes
-//!    what was sent and goes on;
-//! 5. at its next `yield_` it checks that it is the innermost coroutine and that nothing unwinds, writes the
-//!    value into the header, sets the state to suspended and switches back;
-//! 6. the resumer restores what was innermost before and takes the value out of the header.
+//! 3. switches stacks, with the command to go on in a register;
+//! 4. the body wakes inside its `yield_`, sees by the command that nothing was thrown, takes what was sent and goes on;
+//! 5. at its next `yield_` it checks that the stack pointer is on its own stack, so that it is the innermost coroutine, and that
+//!    nothing unwinds, writes the value into the header and switches back, with the event in a register;
+//! 6. the resumer sets the state to suspended and takes the value out of the header.
+//!
+//! Nothing is noted at a resume: which coroutine is the innermost follows from the stack pointer, since a slot's label names its
+//! owner.
 //!
 //! The body's side is inlined up to the user's code: a function that isn't would return after a change of stacks,
 //! and the processor would mispredict that.
 //!
 //! # The way of an error
 //!
-//! `throw` puts the error into the header as a parcel, sets the bit and resumes. In the body `try_yield` returns
-//! it, and `yield_` raises an unwind whose payload is only a number; the error waits in the header. At the root of
-//! the stack the unwind is caught: if the number is that of the unwind under way, the parcel says how the body
-//! ended; any other payload is a panic, and goes on in the resumer. No unwind crosses a switch by itself.
+//! `throw` puts the error into the header as a parcel and resumes with the command to raise it. In the body `try_yield` returns it, and
+//! `yield_` raises an unwind whose payload carries it, with the number of the generator and the thread. At the root of the stack the
+//! unwind is caught: if the payload names this generator, and this is its thread, what it carries says how the body ended; any other
+//! payload is a panic, and goes on in the resumer. What is thrown need not be `Send`, so on another thread a payload is never opened, and what it
+//! carries is leaked if it is dropped there. No unwind crosses a switch by itself.
 //!
 //! `close` is a throw of `Exit` whose outcome is read differently. Dropping is a close whose outcome goes to the
 //! unraisable hook. A body that yields during a drop is unwound by force: from then on not even

@@ -4,6 +4,7 @@
 //! - [`porting`]: asyncio's names beside those of this crate.
 //! - [`cancellation`]: how a task is ended, what may catch that, and why it is an unwind.
 //! - [`architecture`]: what the crate is made of, and the way of a value through it.
+//! - [`soundness`]: why safe code cannot break memory with this crate, rule by rule.
 //! - [`rationale`]: what else could have been done, and why it was not.
 
 pub mod architecture;
@@ -11,6 +12,7 @@ pub mod cancellation;
 pub mod generators;
 pub mod porting;
 pub mod rationale;
+pub mod soundness;
 
 /// Runs the examples of the front page as tests.
 #[cfg(doctest)]

@@ -1,0 +1,173 @@
+//! Why safe code cannot break memory with this crate, rule by rule, and the test that holds each rule.
+//!
+//! A stack that can be suspended breaks things that other code takes for granted: that a function which is called returns
+//! before its caller goes on, that it returns on the thread that called it, and that it returns at all. The rules
+//! below say what of that a body may still rely on. Nothing that a user of generators needs is `unsafe`.
+//!
+//! # What moves between threads
+//!
+//! A generator never does: [`Generator`](crate::Generator), [`Scoped`](crate::Scoped), [`Yielder`](crate::Yielder) and
+//! references to them are neither `Send` nor `Sync`, whatever they yield. A stack may hold an `Rc`, a lock guard, a
+//! reference into a thread-local, or the address of one that the compiler keeps in a register, and no bound on the body's type
+//! says what it holds. A task stays on the thread that it began on, for the same reason.
+//!
+//! What is thrown need not be `Send`, though the payload of an unwind has to be. The payload remembers its thread: it is
+//! opened and dropped there only, and anywhere else what it carries is leaked.
+//!
+//! Tests: `each_public_type_crosses_threads_only_where_it_may`, `tests/ui/generator_is_not_send.rs`,
+//! `tests/ui/yielder_cannot_cross_threads.rs`, `tests/ui/scoped_cannot_cross_threads.rs`,
+//! `a_payload_that_goes_to_another_thread_and_back_is_whole_and_there_it_is_only_a_panic`,
+//! `a_payload_that_is_dropped_on_another_thread_leaks_what_is_bound_to_its_own`.
+//!
+//! # Borrowed data only inside closures
+//!
+//! `mem::forget` is safe, so the owner of a stack can vanish without ending it. What such a stack holds must then stay valid for
+//! ever. Hence two kinds of generator:
+//! - a [`Generator`](crate::Generator) owns its stack and is `'static`, in its body and in all three of its types. One that is
+//!   forgotten, or that sits in a circle of `Rc`, is leaked with all that it holds. Its memory is never used for anything else,
+//!   also when its thread has ended, since it may in turn have lent parts of its stack to others;
+//! - a [`Scoped`](crate::Scoped) one may borrow. It is owned by the frame of [`scoped`](crate::scoped), which ends it before it returns,
+//!   by whatever way. The handle is a copy of a private pointer: dropping, forgetting or swapping it does nothing. A
+//!   body that catches every request to end leaves no honest way on, so that the process is aborted, with a message.
+//!
+//! ```
+//! let words = vec!["to", "cede"];
+//! let longest = cede::scoped(
+//!     |y| words.iter().for_each(|word| y.yield_(word.len())),
+//!     |lengths| lengths.max(),
+//! );
+//! assert_eq!(longest, Some(4));
+//! ```
+//!
+//! All handles are invariant in their types and in the lifetime of the scope.
+//!
+//! Tests: the programs of `tests/ui`, `a_scope_that_is_left_in_every_way_ends_its_body_first`,
+//! `memory_that_a_leaked_generator_lends_outlives_its_thread`,
+//! `a_body_that_catches_its_forced_unwind_for_ever_is_leaked_and_nothing_is_used_again`,
+//! `a_scope_whose_body_can_t_be_ended_aborts_since_its_stack_borrows`.
+//!
+//! # Who may suspend
+//!
+//! Only the innermost generator that runs. A `Yielder` can be reached from the body of another generator that is resumed inside its
+//! own; a yield through it there would suspend a stack that has others on top of it. Every yield compares the stack pointer with the
+//! bounds of its own stack, or of the segment that [`grow`](crate::grow) has moved it to, and gives
+//! [`GeneratorError::NotInnermost`](crate::GeneratorError::NotInnermost) where they do not agree. Nothing has changed then. No record
+//! of the innermost one is kept that could be out of date.
+//!
+//! ```
+//! use cede::{Generator, Yielder, scoped};
+//!
+//! let g = Generator::new(|outer: &Yielder<u32>| {
+//!     scoped(
+//!         |inner: &Yielder<u32>| {
+//!             assert!(outer.try_yield(1).is_err());
+//!             inner.yield_(2);
+//!         },
+//!         |mut inner| outer.yield_(inner.next().unwrap()),
+//!     );
+//! });
+//! assert_eq!(g.collect::<Vec<_>>(), [2]);
+//! ```
+//!
+//! Tests: `an_outer_yielder_is_refused_in_every_kind_of_inner_stack`, `tests/attack_foreign_stacks.rs`.
+//!
+//! # Who may be resumed
+//!
+//! A generator that is created or suspended, by anybody on its thread. All operations take `&self`, so that one which is running can be
+//! reached again, by itself, a delegate, a destructor, or an error's `Display`; the answer is
+//! [`AlreadyExecuting`](crate::GeneratorError::AlreadyExecuting). In a delegation all links between the one that was resumed and the one that runs
+//! count as running, and so do those of a chain that is being closed until each had its turn.
+//!
+//! An operation runs user code in the middle: `Default` of a sent value, destructors of values and errors, the unraisable hook. Such
+//! code may resume, end and free whatever it can reach. So none of it runs between looking at the end of a chain and acting on that, and what
+//! was found is not used again after it has run.
+//!
+//! Tests: `tests/attack_sharing.rs`, `tests/attack_paths.rs`, `tests/generator_stale_path.rs`, `tests/attack_random.rs`, in which
+//! generators do random things to each other from everywhere.
+//!
+//! # Unwinding
+//!
+//! No unwind crosses from one stack to another by itself. At the root of each it is caught and becomes the result of the resumption; a panic is
+//! then raised again in the resumer. A thrown error and a close are unwinds that do not call the panic hook. Their payload carries what was
+//! thrown and names the generator it is meant for, and only that one opens it. Whoever catches it with `catch_unwind` may keep it,
+//! raise it later, elsewhere, on another thread or when the generator is gone: it is then a panic like any other.
+//!
+//! Nothing suspends while its own stack is being unwound. Otherwise the resumer would find
+//! [`thread::panicking()`](std::thread::panicking) true, and locks that it releases poisoned. A yield in a destructor that runs during an unwind gives
+//! [`GeneratorError::Unwinding`](crate::GeneratorError::Unwinding). A generator may be resumed in such a destructor, and may then yield.
+//!
+//! One limit: std counts the panics of a thread and not those of a stack. A generator that is resumed while its resumer unwinds, starts an unwind of its
+//! own, and yields in a destructor of that one cannot be told from one that behaves. `thread::panicking()` is then wrong until the generator
+//! has gone on, and a panic meanwhile may abort. Memory stays sound.
+//!
+//! Tests: `tests/attack_unwinding.rs`, among them `panicking_is_what_it_was_on_both_sides_of_every_switch` and
+//! `a_payload_that_is_raised_in_another_generator_is_a_panic_of_that_one`.
+//!
+//! # Why closing unwinds
+//!
+//! A suspended body has destructors to run, and others rely on it that they do: a scope waits for its threads, a guard puts a vector in order. Freeing a stack
+//! without them would be unsound. They run by unwinding, which is why `panic = "abort"` is refused at compile time.
+//!
+//! Dropping a suspended generator closes it. What comes out goes to the hook of [`set_unraisable_hook`](crate::set_unraisable_hook). A body that yields instead is
+//! unwound by force, and one that catches that again and again is leaked. A generator that is dropped while it runs (which takes
+//! `process::exit` in its body) is leaked, since its frames are in use.
+//!
+//! Tests: `a_build_that_aborts_on_panic_is_refused_with_the_reason`, `an_iterator_adaptor_that_iterates_inside_may_be_left_in_the_middle`,
+//! `a_process_that_exits_inside_nested_bodies_scopes_and_segments_runs_no_body_on`.
+//!
+//! # The end of a thread
+//!
+//! A body may be suspended inside `LOCAL.with(|x| ...)`, and holds `x` then. If its generator lies in a thread-local itself, `LOCAL` may be gone when it is dropped. So
+//! from the moment that a thread's locals are known to be destroyed, nothing suspended is resumed there: operations give
+//! [`ThreadExiting`](crate::GeneratorError::ThreadExiting), and generators are leaked instead of unwound.
+//!
+//! **What remains.** Locals are destroyed in the reverse order of their first use, and cede learns of it from one that it uses with the thread's first
+//! coroutine. A generator is out of reach of that where all of this holds:
+//! 1. it is kept in a thread-local that was first used after the thread's first coroutine was made, and
+//! 2. it is suspended inside the `with` of another local, which was first used later still, and has a destructor.
+//!
+//! That local is destroyed before the generator is, no call tells of it, and the body's destructors see a local that is gone. No library can close this
+//! hole at a price that is fit for a suspension. To be safe: do not keep suspended generators in thread-locals, or touch the local that they use before.
+//!
+//! Tests: `tests/attack_thread_exit.rs`, among them `a_body_inside_a_local_is_never_unwound_after_that_local_whichever_was_used_first`.
+//!
+//! # Guards held over a yield
+//!
+//! They are sound, and seldom what is wanted. A [`RefCell`](std::cell::RefCell) that stays borrowed panics at the next borrow; a std `Mutex` that stays locked
+//! blocks the thread that locks it again, which here is often the same one. The same is true of stdout's lock and of everything else with a guard. Take what
+//! you need out of the guard and drop it before you yield.
+//!
+//! ```
+//! use std::cell::RefCell;
+//!
+//! let shared = RefCell::new(vec![1, 2]);
+//! cede::scoped(
+//!     |y| {
+//!         let guard = shared.borrow_mut();
+//!         y.yield_(guard[0]);
+//!     },
+//!     |mut g| {
+//!         assert_eq!(g.next(), Some(1));
+//!         assert!(shared.try_borrow().is_err());
+//!         assert_eq!(g.next(), None);
+//!         assert!(shared.try_borrow().is_ok());
+//!     },
+//! );
+//! ```
+//!
+//! # Thread state that is restored by nesting
+//!
+//! Some crates keep a pointer to a borrowed value in a thread-local while a closure runs, and put the old one back as it returns; scoped-tls is the best known.
+//! They are sound because calls nest. With stackful coroutines they don't: a body may yield inside such a closure, its resumer goes on with the
+//! pointer still set, and the value may end before the pointer is put back. Two generators that interleave put back each other's values. Every library that lets
+//! plain functions suspend has this conflict with them, and one of the two has to be called unsound; this crate takes the side that safe code may not
+//! rest memory safety on the order in which frames of one thread end. Do not yield inside such a closure. Thread-locals that own their values, also when
+//! they are set and restored by nesting, can only mix up values, not memory.
+//!
+//! # Stacks
+//!
+//! Each stack ends in a guard, and touching it ends the process with a report that names the generator. A frame that is larger than the
+//! guard cannot step over it: compiled Rust touches every page of its frame in order. C code may not do so, and for its sake the guard is a
+//! sixteenth of the stack. Headers that hold large values get larger slots, and no size or alignment makes one reach into a neighbour's.
+//!
+//! Tests: `tests/overflow.rs`, `tests/attack_sizes.rs`.
