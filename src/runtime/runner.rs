@@ -141,6 +141,15 @@ const SHUTDOWN_ROUNDS: u32 = 16;
 /// After how many ticks those that are still there are cancelled again.
 const TICKS_PER_ROUND: u32 = 100_000;
 
+/// After how many ticks those that have swallowed this many cancellations are, since nothing is gained by waiting.
+const TICKS_PER_HOPELESS_ROUND: u32 = 256;
+
+fn is_round_over(ticks: u32, tasks: impl FnOnce() -> Vec<Rc<dyn AnyTask>>) -> bool {
+    let hopeless = |task: &Rc<dyn AnyTask>| task.core().swallowed.get() >= TICKS_PER_HOPELESS_ROUND / 2;
+    ticks == TICKS_PER_ROUND
+        || (ticks.is_multiple_of(TICKS_PER_HOPELESS_ROUND) && tasks().iter().all(hopeless))
+}
+
 impl Runner {
     /// A runner with real time.
     pub fn new() -> Self {
@@ -190,7 +199,7 @@ impl Runner {
         let erased =
             unsafe { std::mem::transmute::<Rc<dyn AnyTask + '_>, Rc<dyn AnyTask + 'static>>(task.clone()) };
         self.scheduler.adopt(Rc::clone(&erased));
-        let driven = self.drive(&*erased);
+        let driven = self.drive(&erased);
         drop(erased);
         let result = task.take();
         match (driven, result) {
@@ -206,14 +215,20 @@ impl Runner {
     }
 
     /// Runs ticks until the main task has ended.
-    fn drive(&self, main: &dyn AnyTask) -> Result<(), RunError> {
+    fn drive(&self, main: &Rc<dyn AnyTask>) -> Result<(), RunError> {
         let _guard = AbortOnUnwind;
         let mut error = None;
-        let mut rounds = 0;
+        let (mut rounds, mut ticks) = (0, 0);
         while !main.core().is_done() {
             let ticked = self.scheduler.tick();
             match ticked {
-                Ok(true) => continue,
+                Ok(true) if error.is_none() => continue,
+                Ok(true) => {
+                    ticks += 1;
+                    if !is_round_over(ticks, || vec![Rc::clone(main)]) {
+                        continue;
+                    }
+                }
                 Ok(false) => {
                     let deadlock = Deadlock::of(&self.scheduler);
                     if error.is_none()
@@ -231,8 +246,9 @@ impl Runner {
             }
             // The run is over. The main task, which may borrow, is unwound before this returns.
             rounds += 1;
+            ticks = 0;
             if rounds > SHUTDOWN_ROUNDS {
-                report::given_up(main);
+                report::given_up(&**main);
                 eprintln!(
                     "cede: the main task of a run can't be ended, and may have borrowed what is about to go: aborting"
                 );
@@ -273,8 +289,11 @@ impl Runner {
                 self.scheduler.cancel(task.core());
             }
             let mut ticks = 0;
-            while self.scheduler.live() > 0 && ticks < TICKS_PER_ROUND && self.scheduler.tick()? {
+            while self.scheduler.live() > 0 && self.scheduler.tick()? {
                 ticks += 1;
+                if is_round_over(ticks, || self.scheduler.all_tasks()) {
+                    break;
+                }
             }
             if self.scheduler.live() == 0 {
                 return Ok(());
