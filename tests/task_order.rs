@@ -309,7 +309,11 @@ fn the_same_program_gives_the_same_trace() {
                 let queue = Rc::clone(&queue);
                 try_spawn(move || {
                     sleep(std::time::Duration::from_millis(u64::from(i * 7919 % 5)));
-                    if i % 2 == 0 { queue.put(i).map_err(|_| "shut")? } else { log(format!("{:?}", queue.get())) }
+                    if i % 2 == 0 {
+                        queue.put(i).map_err(|_| "shut")?
+                    } else {
+                        log(format!("{:?}", queue.get()))
+                    }
                     log(format!("{} {i}", current().unwrap().id()));
                     Ok::<_, &str>(())
                 });
