@@ -125,9 +125,7 @@ pub(crate) struct Coroutine {
     extents: Cell<u32>,
     /// Suspending itself inside such extents is what it is for.
     extents_are_fine: Cell<bool>,
-    /// The stack pointer of whoever resumed the coroutine last.
-    resumer: Cell<usize>,
-    /// Whether the thread was unwinding when the coroutine was last resumed.
+    /// The thread was unwinding when the coroutine was last resumed, and it has not suspended itself since.
     resumed_in_unwind: Cell<bool>,
     kind: Kind,
     label: Label,
@@ -225,7 +223,6 @@ pub(crate) unsafe fn build<H>(
         extents_are_fine: Cell::new(false),
         slot,
         suspender: Cell::new(ptr::null()),
-        resumer: Cell::new(0),
         resumed_in_unwind: Cell::new(false),
         kind,
         label: Label { owner: place.cast(), ..label },
@@ -288,8 +285,9 @@ impl Coroutine {
     /// It was built on this thread, is neither running nor finished, and `thread_is_exiting()` is false.
     #[inline(always)]
     pub(crate) unsafe fn resume(&self, command: Command) -> Event {
-        self.resumer.set(stack_pointer());
-        self.resumed_in_unwind.set(thread::panicking());
+        if thread::panicking() {
+            self.note_unwind();
+        }
         // SAFETY: the coroutine is not running, so nobody else has this borrow.
         let switch = unsafe { &mut **self.switch.get() };
         match switch.resume(command) {
@@ -326,6 +324,16 @@ impl Coroutine {
         here ^ ptr::from_ref(self).addr() < self.slot_size || self.carries(here)
     }
 
+    /// The stack pointer of whoever resumed this coroutine, which is running.
+    ///
+    /// corosensei's `Yielder` is that word and nothing else. Were it ever something else, `carries` would find no
+    /// coroutine there and answer no.
+    fn resumer(&self) -> usize {
+        const { assert!(size_of::<Suspender>() == size_of::<usize>()) };
+        // SAFETY: it has begun, so this was set, and lies on its live stack; a word of that size was written there.
+        unsafe { self.suspender.get().cast::<usize>().read() }
+    }
+
     #[cold]
     fn carries(&self, mut here: usize) -> bool {
         loop {
@@ -339,7 +347,7 @@ impl Coroutine {
             }
             // SAFETY: null, or a coroutine that is running, with this one perhaps beneath it.
             match unsafe { owner.as_ref() } {
-                Some(generator) if generator.kind == Kind::Generator => here = generator.resumer.get(),
+                Some(generator) if generator.kind == Kind::Generator => here = generator.resumer(),
                 _ => return false,
             }
         }
@@ -350,11 +358,24 @@ impl Coroutine {
         self.extents_are_fine.set(true);
     }
 
-    /// Whether a suspension would take a half-unwound stack, and a wrong `thread::panicking()`, to the resumer:
-    /// the thread is unwinding, and was not yet when this coroutine was resumed.
+    #[cold]
+    fn note_unwind(&self) {
+        self.resumed_in_unwind.set(true);
+    }
+
+    /// To be asked right before a suspension: whether it would take a half-unwound stack, and a wrong
+    /// `thread::panicking()`, to the resumer. That is so where the thread is unwinding, and was not yet when this
+    /// coroutine was resumed.
     #[inline(always)]
     pub(crate) fn is_unwinding(&self) -> bool {
-        thread::panicking() && !self.resumed_in_unwind.get()
+        thread::panicking() && self.has_begun_to_unwind()
+    }
+
+    /// The note is used up here: an unwind that was under way at the resume is still under way at the suspension that
+    /// follows, so each note is seen and none is taken for one of a later resume.
+    #[cold]
+    fn has_begun_to_unwind(&self) -> bool {
+        !self.resumed_in_unwind.replace(false)
     }
 
     /// An unwind begins in this coroutine. From now to the next resume none of its destructors may suspend it, also

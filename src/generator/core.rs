@@ -169,7 +169,7 @@ impl Core {
         }
     }
 
-    /// Whether the body may suspend itself here and now. `refusal` says why not.
+    /// Whether the body may suspend itself here and now. To be asked right before a suspension; `refusal` says why not.
     #[inline(always)]
     pub(super) fn may_suspend(&self) -> bool {
         self.coroutine.is_free_to_suspend() && !self.coroutine.is_unwinding()
@@ -181,10 +181,10 @@ impl Core {
             GeneratorError::ThreadExiting
         } else if !self.coroutine.is_innermost() {
             GeneratorError::NotInnermost
-        } else if self.coroutine.is_unwinding() {
-            GeneratorError::Unwinding
-        } else {
+        } else if !self.coroutine.is_free_to_suspend() {
             GeneratorError::InExtent
+        } else {
+            GeneratorError::Unwinding
         }
     }
 

@@ -179,12 +179,13 @@ impl<Y, S> Yielder<Y, S> {
     where
         S: Default,
     {
-        if !self.core.may_suspend() {
+        if !self.core.coroutine.is_free_to_suspend() {
             self.refuse_by_panic();
         }
         // SAFETY: just checked.
         match unsafe { self.delegate_to(inner) } {
             Ok(value) => value,
+            Err(_) if self.core.coroutine.is_unwinding() => self.refuse_by_panic(),
             Err(thrown) => self.core.raise(thrown),
         }
     }
@@ -206,7 +207,7 @@ impl<Y, S> Yielder<Y, S> {
     where
         S: Default,
     {
-        if !self.core.may_suspend() {
+        if !self.core.coroutine.is_free_to_suspend() {
             return Err(self.refuse());
         }
         // SAFETY: just checked.
@@ -215,7 +216,7 @@ impl<Y, S> Yielder<Y, S> {
 
     /// # Safety
     ///
-    /// `may_suspend` has answered yes.
+    /// `is_free_to_suspend` has answered yes.
     unsafe fn delegate_to<D: Delegate<Y, S>>(&self, inner: D) -> Result<D::Return, Thrown>
     where
         S: Default,
@@ -231,6 +232,9 @@ impl<Y, S> Yielder<Y, S> {
         if other.is_executing() {
             return Err(Thrown::Error(Box::new(GeneratorError::AlreadyExecuting)));
         }
+        if self.core.coroutine.is_unwinding() {
+            return Err(self.refuse());
+        }
         let end = other.end_of_chain();
         if end.state.get() == State::SUSPENDED {
             let first = first.take().expect("just made");
@@ -239,7 +243,7 @@ impl<Y, S> Yielder<Y, S> {
             unsafe { (*(&raw const *end).cast::<Yielder<Y, S>>()).put_sent(first) };
         }
         self.core.delegate.set(Some(other.into()));
-        // SAFETY: this is the innermost coroutine and nothing unwinds: the caller has checked. `inner` stays in this
+        // SAFETY: the caller has checked that it is free to suspend itself; nothing unwinds. `inner` stays in this
         // frame, so what `delegate` points to stays alive while it is set.
         let command = unsafe { self.core.coroutine.suspend(Event::Delegating) };
         self.core.delegate.set(None);
