@@ -282,8 +282,8 @@ impl Scheduler {
 
     fn carry_out(&self, entry: Entry) {
         match entry {
-            // SAFETY: a task in the run queue has not ended, so the slab owns it.
             Entry::Step(core) => {
+                // SAFETY: a task in the run queue has not ended, so the slab owns it.
                 if let Some(ended) = self.step(unsafe { core.as_ref() }) {
                     let_go(ended);
                 }
