@@ -136,7 +136,10 @@ races!(O1 0 A, O2 1 B, O3 2 C, O4 3 D, O5 4 E, O6 5 F, O7 6 G, O8 7 H;);
 /// ```
 #[macro_export]
 macro_rules! select {
-    (@arms [$($done:tt)*] [$Variant:ident $($rest:ident)*] $pattern:pat = $operation:expr => $body:block $(,)? $($more:tt)*) => {
+    (@arms [$($done:tt)*] [$Variant:ident $($rest:ident)*] $pattern:pat = $operation:expr => $body:block , $($more:tt)*) => {
+        $crate::select!(@arms [$($done)* { $Variant ($pattern) ($operation) ($body) }] [$($rest)*] $($more)*)
+    };
+    (@arms [$($done:tt)*] [$Variant:ident $($rest:ident)*] $pattern:pat = $operation:expr => $body:block $($more:tt)*) => {
         $crate::select!(@arms [$($done)* { $Variant ($pattern) ($operation) ($body) }] [$($rest)*] $($more)*)
     };
     (@arms [$($done:tt)*] [$Variant:ident $($rest:ident)*] $pattern:pat = $operation:expr => $body:expr, $($more:tt)*) => {
