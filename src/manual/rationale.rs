@@ -51,9 +51,9 @@
 //! | an ordinary panic | it prints a message, and an end is no failure |
 //!
 //! So `yield_` raises an unwind without the panic hook, and who wants to look uses `try_yield`. The
-//! payload is a private token; the error itself stays in the generator, since it need not be `Send`.
+//! payload is of a private type and carries the error, which need not be `Send`: on another thread it is never opened.
 //!
-//! A `catch_unwind` in somebody's library between the yield and the body's root may catch that token. The
+//! A `catch_unwind` in somebody's library between the yield and the body's root may catch that unwind. The
 //! generator keeps what it was told, so the next yield is told again. What ignores its end in this way, or by
 //! yielding from `try_yield`'s error, is reported; in a drop it is then unwound by force, and what even catches that is
 //! leaked, since the stack of a live frame must never be used again.
@@ -67,7 +67,7 @@
 //!
 //! corosensei passes a value with each switch. An enum of "a value, an error, an end" there would be written
 //! and examined for each value, and values over a register's size copied through memory twice. In the
-//! header a value is written once where the body finds it, and a command is a bit in a state word that is read anyway.
+//! header a value is written once where the body finds it, and what remains for the switch, a command, fits a register.
 //!
 //! # Delegation resumes the innermost generator
 //!
