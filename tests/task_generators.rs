@@ -106,7 +106,7 @@ fn a_generator_does_not_yield_out_of_what_it_opened_for_its_task() {
                     assert!(matches!(refused(delegated), GeneratorError::InExtent), "{name}");
                     assert!(y.try_yield_from_iter([1, 2]).is_err(), "{name}");
                     assert_eq!(inner.collect::<Vec<_>>(), [7], "an inner generator of its own may yield");
-                    cede::grow_with(usize::MAX, 1 << 20, || assert!(y.try_yield(1).is_err(), "{name}"));
+                    cede::grow_with(usize::MAX, 4 << 20, || assert!(y.try_yield(1).is_err(), "{name}"));
                 });
                 y.yield_(2);
             });
