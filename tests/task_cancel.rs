@@ -169,7 +169,7 @@ fn who_catches_by_name_may_go_on_or_resume() {
             let cancelled = catch_cancelled(forever).unwrap_err();
             yield_now();
             log("cleaned up");
-            let again = catch_cancelled(|| cancelled.resume()).map(|()| ()).unwrap_err();
+            let again = catch_cancelled::<()>(|| cancelled.resume()).unwrap_err();
             again.resume();
         });
         yield_now();
@@ -190,8 +190,8 @@ fn a_program_may_raise_a_cancellation_that_it_kept_from_another_task() {
         yield_now();
         first.cancel();
         assert!(first.join().unwrap().is_none());
-        let other = spawn(move || kept.take().unwrap().resume());
-        let error = other.join().map(|()| ()).unwrap_err();
+        let other: JoinHandle<()> = spawn(move || kept.take().unwrap().resume());
+        let error = other.join().unwrap_err();
         assert!(error.is_panic(), "it is not the other's own");
     });
 }

@@ -184,7 +184,7 @@ fn a_sibling_that_joins_a_failing_child_sees_its_own_cancellation() {
 #[test]
 fn a_blocked_task_sees_its_cancellation_after_one_tick_and_its_joiner_after_two() {
     ticking(|| {
-        let task = spawn(|| {
+        let task: JoinHandle<()> = spawn(|| {
             let cancelled = catch_cancelled(forever).unwrap_err();
             log("seen");
             cancelled.resume()
@@ -192,7 +192,7 @@ fn a_blocked_task_sees_its_cancellation_after_one_tick_and_its_joiner_after_two(
         yield_now();
         let asked = tick();
         assert!(task.cancel());
-        assert!(task.join().map(|()| ()).unwrap_err().is_cancelled());
+        assert!(task.join().unwrap_err().is_cancelled());
         log("joined");
         assert_eq!(logged_since(asked), [(1, "seen".to_owned()), (2, "joined".to_owned())]);
     });
