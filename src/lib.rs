@@ -52,7 +52,9 @@ pub mod stack;
 
 mod coroutine;
 pub mod generator;
+pub mod io;
 pub mod manual;
+pub mod net;
 pub mod runtime;
 pub mod sync;
 pub mod task;

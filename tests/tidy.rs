@@ -53,6 +53,9 @@ const UNSAFE_FILES: &[&str] = &[
     "src/generator/yielder.rs",
     "src/runtime/park.rs",
     "src/runtime/runner.rs",
+    "src/runtime/reactor/epoll.rs",
+    "src/runtime/reactor/portable.rs",
+    "src/runtime/reactor/readiness.rs",
     "src/runtime/scheduler.rs",
     "src/runtime/task.rs",
     "src/runtime/wait_list.rs",
@@ -76,6 +79,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/stack/size.rs",
     "src/stack/slot.rs",
     "src/stack/thread.rs",
+    "tests/net_limits.rs",
     "tests/overflow.rs",
 ];
 

@@ -21,6 +21,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use super::clock::Clock;
+use super::inbox::Message;
+use super::outside::Outside;
 use super::park::CancelToken;
 use super::task::{AnyTask, Failure, State, TaskCore, TaskFrame, TaskKey};
 use super::timers::{TimerKey, Timers};
@@ -65,6 +67,8 @@ pub(crate) struct Scheduler {
     next_id: Cell<u64>,
     current: Cell<Option<NonNull<TaskCore>>>,
     stack_size: Option<usize>,
+    /// The OS and other threads.
+    pub(crate) outside: Outside,
 }
 
 thread_local! {
@@ -105,6 +109,7 @@ impl Scheduler {
             next_id: Cell::new(1),
             current: Cell::new(None),
             stack_size,
+            outside: Outside::new(false),
         }
     }
 
@@ -252,12 +257,17 @@ impl Scheduler {
 
     /// Runs one tick. Gives false when there was nothing to do and nothing can happen any more.
     pub(super) fn tick(&self) -> io::Result<bool> {
-        let idle = self.ready.borrow().is_empty();
-        if idle {
-            let Some(deadline) = self.timers.borrow_mut().next_deadline() else { return Ok(false) };
-            let wait = self.clock.wait_until(deadline);
-            if !wait.is_zero() {
-                std::thread::sleep(wait);
+        let mut hear = |message| match message {
+            Message::Wake(task) => self.wake(task),
+            Message::Call(call) => self.call_soon(call),
+        };
+        let entries = self.ready.borrow().len();
+        if entries > 0 {
+            self.outside.look(entries, &mut hear)?;
+        } else {
+            let deadline = self.timers.borrow_mut().next_deadline();
+            if !self.outside.wait(deadline, &self.clock, &mut hear)? {
+                return Ok(false);
             }
         }
         self.queue_due_timers();

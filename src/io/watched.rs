@@ -1,0 +1,217 @@
+//! A descriptor whose operations suspend the task where they would block.
+//!
+//! An operation is tried first. When it would block, the descriptor is registered with the reactor of the run, if it is not yet, and
+//! the task waits for an edge. An operation on a descriptor of which the reactor knows that it is not ready
+//! is not tried: see `runtime/reactor/source.rs`.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::time::Duration;
+
+use crate::runtime::operation::Operation;
+use crate::runtime::park;
+use crate::runtime::reactor::{self, Direction, Object, Readiness, Registrations, Source, Target};
+
+/// Any descriptor that can be waited for: a socket, a pipe, a terminal, an event counter.
+///
+/// The descriptor is in non-blocking mode as long as it is watched, and stays in it afterwards. Regular files are always ready and
+/// can't be watched. `get_ref` gives the thing itself, for what does not block.
+///
+/// It may be used in a later run, and by several threads, each in its own run.
+///
+/// # Examples
+///
+/// ```
+/// use cede::io::Watched;
+/// use std::io::{Read, Write};
+/// use std::os::unix::net::UnixStream;
+///
+/// let text = cede::run(|| -> std::io::Result<String> {
+///     let (ours, theirs) = UnixStream::pair()?;
+///     let (ours, theirs) = (Watched::new(ours)?, Watched::new(theirs)?);
+///     cede::spawn(move || theirs.write_with(|mut stream| stream.write(b"hello")));
+///     let mut buffer = [0; 16];
+///     let length = ours.read_with(|mut stream| stream.read(&mut buffer))?;
+///     Ok(String::from_utf8_lossy(&buffer[..length]).into_owned())
+/// })?;
+/// assert_eq!(text, "hello");
+/// # Ok::<_, std::io::Error>(())
+/// ```
+pub struct Watched<T: AsFd> {
+    /// Gone only while this is being taken apart.
+    io: Option<T>,
+    registrations: Registrations,
+    object: Object,
+}
+
+/// One operation, as [`Watched::operate`] needs to know it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Action {
+    pub(crate) direction: Direction,
+    /// For reports.
+    pub(crate) verb: &'static str,
+    /// How long it may wait.
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl<T: AsFd> Watched<T> {
+    /// Watches a descriptor, and puts it into non-blocking mode.
+    ///
+    /// # Errors
+    ///
+    /// When the mode can't be set.
+    pub fn new(io: T) -> io::Result<Self> {
+        rustix::io::ioctl_fionbio(&io, true)?;
+        Ok(Watched::of_nonblocking(io, |descriptor, f| write!(f, "descriptor {}", descriptor.as_raw_fd())))
+    }
+
+    /// Watches a descriptor that is in non-blocking mode.
+    pub(crate) fn of_nonblocking(io: T, object: Object) -> Self {
+        Watched { io: Some(io), registrations: Registrations::default(), object }
+    }
+
+    /// The thing that has the descriptor.
+    pub fn get_ref(&self) -> &T {
+        self.io.as_ref().expect("it is there until it is taken apart")
+    }
+
+    /// Ends the watching, and gives the thing back. Its descriptor stays in non-blocking mode.
+    pub fn into_inner(mut self) -> T {
+        self.remove();
+        self.io.take().expect("it is there until it is taken apart")
+    }
+
+    fn remove(&mut self) {
+        if let Some(io) = &self.io {
+            self.registrations.remove(io.as_fd());
+        }
+    }
+
+    /// The operation of waiting until there is something to read, or an end or an error to be told of: for `select!`.
+    pub fn readable(&self) -> Readiness<'_> {
+        Readiness::of(self.target("waits to read from"), Direction::Read)
+    }
+
+    /// The operation of waiting until something can be written, or an error can be told of: for `select!`.
+    pub fn writable(&self) -> Readiness<'_> {
+        Readiness::of(self.target("waits to write to"), Direction::Write)
+    }
+
+    /// Calls `f` until it gives anything but [`WouldBlock`](io::ErrorKind::WouldBlock), and waits in between until the
+    /// descriptor is readable. An [`Interrupted`](io::ErrorKind::Interrupted) calls `f` again at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of `f`; when the descriptor can't be waited for; outside of a task, and where a task may not wait.
+    ///
+    /// # Cancellation
+    ///
+    /// Unwinds when the task is cancelled while it waits; what `f` has done before stays done.
+    pub fn read_with<R>(&self, mut f: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        let action = Action { direction: Direction::Read, verb: "reads from", timeout: None };
+        self.operate(action, || f(self.get_ref()), |_| false)
+    }
+
+    /// As [`read_with`](Self::read_with), for writing.
+    ///
+    /// # Errors, cancellation
+    ///
+    /// As [`read_with`](Self::read_with).
+    pub fn write_with<R>(&self, mut f: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        let action = Action { direction: Direction::Write, verb: "writes to", timeout: None };
+        self.operate(action, || f(self.get_ref()), |_| false)
+    }
+
+    fn target(&self, verb: &'static str) -> Target<'_> {
+        let (registrations, object) = (&self.registrations, self.object);
+        Target { descriptor: self.as_fd(), registrations, object, verb }
+    }
+
+    /// Carries out an operation. `emptied` says that its result shows that nothing is left to read.
+    pub(crate) fn operate<R>(
+        &self,
+        action: Action,
+        mut f: impl FnMut() -> io::Result<R>,
+        emptied: impl Fn(&R) -> bool,
+    ) -> io::Result<R> {
+        let Action { direction, verb, timeout } = action;
+        let mut deadline = None;
+        let mut timed_out = None;
+        loop {
+            let source =
+                reactor::in_task(|scheduler| Ok(self.registrations.find(scheduler.outside.reactor()?)))?;
+            if timed_out.is_some() || source.as_ref().is_none_or(|source| source.is_ready(direction)) {
+                let turn = Turn { descriptor: self.as_fd(), source: source.as_deref(), direction };
+                match f() {
+                    Ok(result) => {
+                        if let Some(source) = turn.source
+                            && emptied(&result)
+                        {
+                            source.read_was_short();
+                        }
+                        return Ok(result);
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                    Err(_) => {}
+                }
+                if let Some(source) = turn.source {
+                    source.would_block(direction);
+                }
+            }
+            if let Some(error) = timed_out {
+                return Err(error);
+            }
+            if let Some(refusal) = park::refusal() {
+                return Err(reactor::refused(refusal));
+            }
+            deadline = deadline.or_else(|| timeout.and_then(reactor::deadline_after));
+            match Readiness::again(self.target(verb), direction, deadline).wait() {
+                Ok(()) => {}
+                // What is there is never called late: it is tried once more.
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => timed_out = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// One try of an operation. However it ends, those who wait for the same learn what is left.
+struct Turn<'a> {
+    descriptor: BorrowedFd<'a>,
+    source: Option<&'a Source>,
+    direction: Direction,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(source) = self.source {
+            reactor::pass_on(self.descriptor, source, self.direction);
+        }
+    }
+}
+
+impl<T: AsFd> Drop for Watched<T> {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+impl<T: AsFd> AsFd for Watched<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.get_ref().as_fd()
+    }
+}
+
+impl<T: AsFd> AsRawFd for Watched<T> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+impl<T: AsFd + fmt::Debug> fmt::Debug for Watched<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Watched").field(self.get_ref()).finish()
+    }
+}

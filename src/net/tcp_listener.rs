@@ -1,0 +1,286 @@
+//! A TCP socket that accepts connections.
+//!
+//! # No descriptors left
+//!
+//! A connection that can't be accepted for want of a descriptor stays in the queue, and the socket stays ready: a loop of
+//! accepts that goes on after errors, as loops over `incoming()` do, would spin. So `accept` waits a while, tries once
+//! more, and only then gives the error; the while grows from 5 ms to 1 s, and is forgotten when an accept succeeds. The
+//! loop stays what it was, uses next to no processor time, and recovers at most a second after a descriptor was freed.
+//!
+//! Rejected: to give the error at once (spins); never to give it (the program can't shed load, and is silently stuck
+//! when it holds the descriptors itself); a descriptor in reserve, to accept and close at once (it drops connections that could be
+//! served a moment later, one descriptor for each process or listener, and helps not against ENFILE).
+
+use std::fmt;
+use std::io;
+use std::iter::FusedIterator;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::{SocketFlags, acceptfrom_with, getsockname};
+
+use super::resolve::{ToSocketAddrs, for_each_address};
+use super::tcp_stream::TcpStream;
+use crate::io::{Action, Readiness, Watched};
+use crate::runtime::park;
+use crate::runtime::reactor::Direction;
+use crate::time::sleep;
+
+/// How long an accept waits for a descriptor to become free.
+const PAUSE_MS_MIN: u32 = 5;
+const PAUSE_MS_MAX: u32 = 1000;
+
+/// A TCP socket that accepts connections, in the shape of [`std::net::TcpListener`]: `accept` suspends the task, not the thread.
+///
+/// Any number of tasks may accept from one.
+///
+/// # Examples
+///
+/// ```
+/// use cede::net::{TcpListener, TcpStream};
+/// use std::io::{self, Write};
+///
+/// cede::run(|| -> io::Result<()> {
+///     let listener = TcpListener::bind("127.0.0.1:0")?;
+///     let mut client = TcpStream::connect(listener.local_addr()?)?;
+///     for stream in listener.incoming().take(1) {
+///         let stream = stream?;
+///         let echo = cede::spawn(move || io::copy(&mut &stream, &mut &stream));
+///         client.write_all(b"hello")?;
+///         client.shutdown(std::net::Shutdown::Write)?;
+///         assert_eq!(echo.join().unwrap()?, 5);
+///     }
+///     Ok(())
+/// })?;
+/// # Ok::<_, io::Error>(())
+/// ```
+pub struct TcpListener {
+    socket: Watched<std::net::TcpListener>,
+    /// How long the next accept that finds no descriptor waits.
+    pause_ms: AtomicU32,
+}
+
+impl TcpListener {
+    /// Listens on the first of the addresses that can be had. Port 0 takes a free port.
+    ///
+    /// Only an address that is a name needs a task.
+    ///
+    /// # Errors
+    ///
+    /// That of the last address that was tried, such as [`AddrInUse`](io::ErrorKind::AddrInUse).
+    pub fn bind(addresses: impl ToSocketAddrs) -> io::Result<Self> {
+        for_each_address(addresses, |address| std::net::TcpListener::bind(address)?.try_into())
+    }
+
+    fn of_nonblocking(socket: std::net::TcpListener) -> Self {
+        let socket = Watched::of_nonblocking(socket, |descriptor, f| {
+            let address = getsockname(descriptor).ok().and_then(|address| SocketAddr::try_from(address).ok());
+            match address {
+                Some(address) => write!(f, "{address}"),
+                None => f.write_str("a socket that has gone"),
+            }
+        });
+        TcpListener { socket, pause_ms: AtomicU32::new(PAUSE_MS_MIN) }
+    }
+
+    fn std(&self) -> &std::net::TcpListener {
+        self.socket.get_ref()
+    }
+
+    /// Waits for the next connection.
+    ///
+    /// Connections that are broken before they are accepted are passed over.
+    ///
+    /// # Errors
+    ///
+    /// When no descriptor is left, and none became free while it waited for a moment (5 ms to 1 s, growing): just try again; outside of a
+    /// task.
+    ///
+    /// # Cancellation
+    ///
+    /// Unwinds when the task is cancelled meanwhile; no connection is lost.
+    pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let mut accepted = self.accept_once();
+        if accepted.as_ref().is_err_and(is_exhausted) && park::refusal().is_none() {
+            let pause_ms = self.pause_ms.load(Ordering::Relaxed);
+            self.pause_ms.store((pause_ms * 2).min(PAUSE_MS_MAX), Ordering::Relaxed);
+            sleep(Duration::from_millis(pause_ms.into()));
+            accepted = self.accept_once();
+        }
+        if accepted.is_ok() {
+            self.pause_ms.store(PAUSE_MS_MIN, Ordering::Relaxed);
+        }
+        accepted
+    }
+
+    fn accept_once(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let action = Action { direction: Direction::Read, verb: "accepts on", timeout: None };
+        let (socket, address) = self.socket.operate(action, || accept_from(self.std()), |_| false)?;
+        Ok((TcpStream::of_nonblocking(socket), address))
+    }
+
+    /// The connections, one after the other, without end: [`accept`](Self::accept) without the address.
+    pub fn incoming(&self) -> Incoming<'_> {
+        Incoming { listener: self }
+    }
+
+    /// The address on which it listens.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.std().local_addr()
+    }
+
+    /// Another handle of the same socket. A connection is given to one of them.
+    ///
+    /// # Errors
+    ///
+    /// When there is no descriptor left.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(TcpListener::of_nonblocking(self.std().try_clone()?))
+    }
+
+    /// How many hops the packets of its connections may take.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.std().ttl()
+    }
+
+    /// Sets how many hops the packets of its connections may take.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.std().set_ttl(ttl)
+    }
+
+    /// The error that is pending on the socket, and clears it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.std().take_error()
+    }
+
+    /// The operation of waiting until there is a connection to accept: for `select!`.
+    pub fn readable(&self) -> Readiness<'_> {
+        self.socket.readable()
+    }
+}
+
+/// Accepts a connection that is there already.
+fn accept_from(socket: &std::net::TcpListener) -> io::Result<(std::net::TcpStream, SocketAddr)> {
+    let (stream, address) = loop {
+        match acceptfrom_with(socket, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+            Ok(accepted) => break accepted,
+            Err(error) if is_of_the_connection(error) => {}
+            Err(error) => return Err(error.into()),
+        }
+    };
+    let stream = std::net::TcpStream::from(stream);
+    let address = match address.and_then(|address| SocketAddr::try_from(address).ok()) {
+        Some(address) => address,
+        None => stream.peer_addr()?,
+    };
+    Ok((stream, address))
+}
+
+/// Whether the connection at the head of the queue is broken, which says nothing of the next.
+fn is_of_the_connection(error: Errno) -> bool {
+    let of_the_network =
+        [Errno::NETDOWN, Errno::NETUNREACH, Errno::HOSTUNREACH, Errno::NOPROTOOPT, Errno::PROTO];
+    error == Errno::CONNABORTED || of_the_network.contains(&error)
+}
+
+/// Whether the process or the system has no descriptor or no memory for one.
+fn is_exhausted(error: &io::Error) -> bool {
+    let error = Errno::from_io_error(error);
+    error.is_some_and(|error| [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM].contains(&error))
+}
+
+/// In whatever mode it was.
+impl TryFrom<std::net::TcpListener> for TcpListener {
+    type Error = io::Error;
+
+    fn try_from(socket: std::net::TcpListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        Ok(TcpListener::of_nonblocking(socket))
+    }
+}
+
+/// In blocking mode, as std's are.
+impl TryFrom<TcpListener> for std::net::TcpListener {
+    type Error = io::Error;
+
+    fn try_from(listener: TcpListener) -> io::Result<Self> {
+        let socket = listener.socket.into_inner();
+        socket.set_nonblocking(false)?;
+        Ok(socket)
+    }
+}
+
+impl TryFrom<OwnedFd> for TcpListener {
+    type Error = io::Error;
+
+    fn try_from(descriptor: OwnedFd) -> io::Result<Self> {
+        std::net::TcpListener::from(descriptor).try_into()
+    }
+}
+
+/// In non-blocking mode.
+impl From<TcpListener> for OwnedFd {
+    fn from(listener: TcpListener) -> Self {
+        listener.socket.into_inner().into()
+    }
+}
+
+impl AsFd for TcpListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl AsRawFd for TcpListener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+/// In non-blocking mode.
+impl IntoRawFd for TcpListener {
+    fn into_raw_fd(self) -> RawFd {
+        OwnedFd::from(self).into_raw_fd()
+    }
+}
+
+impl fmt::Debug for TcpListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.std().fmt(f)
+    }
+}
+
+/// The connections of a listener; from [`TcpListener::incoming`].
+#[derive(Debug)]
+pub struct Incoming<'a> {
+    listener: &'a TcpListener,
+}
+
+impl Iterator for Incoming<'_> {
+    type Item = io::Result<TcpStream>;
+
+    fn next(&mut self) -> Option<io::Result<TcpStream>> {
+        Some(self.listener.accept().map(|(stream, _)| stream))
+    }
+}
+
+impl FusedIterator for Incoming<'_> {}

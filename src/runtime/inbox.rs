@@ -1,0 +1,327 @@
+//! Wake-ups from other threads: the one door through which they reach the scheduler of a thread.
+//!
+//! # Algorithm
+//!
+//! What comes in goes into a queue under a lock. The scheduler drains it in each turn, and announces a sleep before it waits
+//! for the OS:
+//!
+//! ```text
+//!          begin_sleep                     push finds ASLEEP
+//!   AWAKE ─────────────▶ ASLEEP ─────────────────────────────▶ NOTIFIED
+//!     ▲                    │                                       │
+//!     └────────────────────┴──────────── end_sleep ────────────────┘
+//! ```
+//!
+//! Only who turns ASLEEP into NOTIFIED notifies, so that there is at most one notification for each sleep, and none
+//! while the scheduler is awake. Nothing is lost: whoever pushes does so before it looks at the state; the scheduler sets
+//! ASLEEP before it looks at the queue a last time. All four are sequentially consistent, so one of the two sees the other.
+//!
+//! A [`Sender`] is held by whatever may still wake someone. The run is not at a deadlock while one lives; when the last
+//! goes, the scheduler is notified, so that it looks again.
+//!
+//! No code of users runs or is dropped under the lock.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use super::reactor::Notifier;
+use super::task::TaskKey;
+
+/// What another thread wants.
+pub(crate) enum Message {
+    /// Make a task ready.
+    Wake(TaskKey),
+    /// Call a function in the next tick.
+    Call(Box<dyn FnOnce() + Send>),
+}
+
+#[derive(Default)]
+struct Queue {
+    messages: VecDeque<Message>,
+    closed: bool,
+}
+
+const AWAKE: u8 = 0;
+const ASLEEP: u8 = 1;
+const NOTIFIED: u8 = 2;
+
+/// See the head of this file.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    queue: Mutex<Queue>,
+    /// Whether the queue holds anything, to look without the lock. Written under it.
+    any: AtomicBool,
+    state: AtomicU8,
+    senders: AtomicUsize,
+    /// Set before the first sleep.
+    notifier: OnceLock<Notifier>,
+}
+
+impl Inbox {
+    /// An inbox of a scheduler that is awake.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A handle by which some other thread may wake somebody later.
+    pub(crate) fn sender(self: &Arc<Self>) -> Sender {
+        self.senders.fetch_add(1, Ordering::SeqCst);
+        Sender { inbox: Arc::clone(self) }
+    }
+
+    /// Whether any handle is left that could wake somebody.
+    pub(crate) fn has_senders(&self) -> bool {
+        self.senders.load(Ordering::SeqCst) > 0
+    }
+
+    /// Makes a task ready. On any thread. Nothing happens when the task or its run has ended.
+    pub(crate) fn wake(&self, task: TaskKey) {
+        // Nothing of a wake-up needs care when it is too late.
+        let _ = self.push(Message::Wake(task));
+    }
+
+    /// Has the scheduler call a function in its next tick. On any thread. Gives the function back when the run has ended.
+    pub(crate) fn call(&self, call: Box<dyn FnOnce() + Send>) -> Result<(), Box<dyn FnOnce() + Send>> {
+        match self.push(Message::Call(call)) {
+            Err(Message::Call(call)) => Err(call),
+            _ => Ok(()),
+        }
+    }
+
+    fn push(&self, message: Message) -> Result<(), Message> {
+        let mut queue = self.lock();
+        if queue.closed {
+            return Err(message);
+        }
+        queue.messages.push_back(message);
+        self.any.store(true, Ordering::SeqCst);
+        drop(queue);
+        self.notify();
+        Ok(())
+    }
+
+    /// Ends the sleep that is going on, if there is one.
+    fn notify(&self) {
+        let slept = self.state.compare_exchange(ASLEEP, NOTIFIED, Ordering::SeqCst, Ordering::SeqCst);
+        if slept.is_ok()
+            && let Some(notifier) = self.notifier.get()
+        {
+            notifier.notify();
+        }
+    }
+
+    /// Says how the scheduler is woken. Once, before the first sleep.
+    pub(crate) fn set_notifier(&self, notifier: Notifier) {
+        let is_first = self.notifier.set(notifier).is_ok();
+        debug_assert!(is_first, "one reactor for one scheduler");
+    }
+
+    /// The scheduler is about to wait. Gives false, and it must not, when something has come in.
+    #[must_use]
+    pub(crate) fn begin_sleep(&self) -> bool {
+        debug_assert!(self.notifier.get().is_some(), "somebody must be able to end the sleep");
+        self.state.store(ASLEEP, Ordering::SeqCst);
+        let may_sleep = !self.any.load(Ordering::SeqCst);
+        if !may_sleep {
+            self.end_sleep();
+        }
+        may_sleep
+    }
+
+    /// The scheduler has waited.
+    pub(crate) fn end_sleep(&self) {
+        self.state.store(AWAKE, Ordering::SeqCst);
+    }
+
+    /// Whether anything has come in.
+    #[inline]
+    pub(crate) fn has_messages(&self) -> bool {
+        self.any.load(Ordering::Relaxed)
+    }
+
+    /// Takes out what has come in, in order.
+    pub(crate) fn drain(&self, f: &mut dyn FnMut(Message)) {
+        if !self.has_messages() {
+            return;
+        }
+        let mut queue = self.lock();
+        let messages = std::mem::take(&mut queue.messages);
+        self.any.store(false, Ordering::SeqCst);
+        drop(queue);
+        messages.into_iter().for_each(f);
+    }
+
+    /// The run has ended: nothing comes in any more. Drops what was left, on this thread.
+    pub(crate) fn close(&self) {
+        let mut queue = self.lock();
+        queue.closed = true;
+        let messages = std::mem::take(&mut queue.messages);
+        self.any.store(false, Ordering::SeqCst);
+        drop(queue);
+        drop(messages);
+    }
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let senders = self.senders.load(Ordering::Relaxed);
+        f.debug_struct("Inbox").field("senders", &senders).finish_non_exhaustive()
+    }
+}
+
+/// Something outside that may wake somebody.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    inbox: Arc<Inbox>,
+}
+
+impl Sender {
+    /// As [`Inbox::wake`].
+    pub(crate) fn wake(&self, task: TaskKey) {
+        self.inbox.wake(task);
+    }
+
+    /// As [`Inbox::call`].
+    #[cfg_attr(not(test), expect(dead_code, reason = "for handles that other threads hold"))]
+    pub(crate) fn call(&self, call: Box<dyn FnOnce() + Send>) -> Result<(), Box<dyn FnOnce() + Send>> {
+        self.inbox.call(call)
+    }
+}
+
+impl Clone for Sender {
+    fn clone(&self) -> Self {
+        self.inbox.sender()
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        if self.inbox.senders.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.inbox.notify();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reactor::Reactor;
+    use super::*;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    fn inbox_of(reactor: &Reactor) -> Arc<Inbox> {
+        let inbox = Inbox::new();
+        inbox.set_notifier(reactor.notifier());
+        inbox
+    }
+
+    fn drained(inbox: &Inbox) -> Vec<TaskKey> {
+        let mut tasks = Vec::new();
+        inbox.drain(&mut |message| match message {
+            Message::Wake(task) => tasks.push(task),
+            Message::Call(call) => call(),
+        });
+        tasks
+    }
+
+    fn sleep(inbox: &Inbox, reactor: &Reactor) {
+        if inbox.begin_sleep() {
+            reactor.wait(None, &mut |_| {}).unwrap();
+            inbox.end_sleep();
+        }
+    }
+
+    #[test]
+    fn no_wake_up_of_many_threads_is_lost_over_many_sleeps() {
+        for portable in [false, true] {
+            let reactor = Reactor::new(portable).unwrap();
+            let inbox = inbox_of(&reactor);
+            let threads: Vec<_> = (0..4)
+                .map(|thread| {
+                    let sender = inbox.sender();
+                    thread::spawn(move || (0..5000).for_each(|_| sender.wake(TaskKey::for_test(thread))))
+                })
+                .collect();
+            let mut counts = [0; 4];
+            while counts.iter().sum::<u32>() < 20_000 {
+                sleep(&inbox, &reactor);
+                drained(&inbox).iter().for_each(|task| counts[task.index as usize] += 1);
+            }
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            assert_eq!(counts, [5000; 4]);
+        }
+    }
+
+    #[test]
+    fn one_sleep_is_notified_once_and_a_scheduler_that_is_awake_never() {
+        let reactor = Reactor::new(false).unwrap();
+        let inbox = inbox_of(&reactor);
+        inbox.wake(TaskKey::for_test(1));
+        assert_eq!(inbox.state.load(Ordering::SeqCst), AWAKE);
+        assert!(!inbox.begin_sleep(), "something is there");
+        assert_eq!(drained(&inbox).len(), 1);
+        assert!(inbox.begin_sleep());
+        inbox.wake(TaskKey::for_test(1));
+        assert_eq!(inbox.state.load(Ordering::SeqCst), NOTIFIED);
+        inbox.wake(TaskKey::for_test(2));
+        reactor.wait(None, &mut |_| {}).unwrap();
+        inbox.end_sleep();
+        assert_eq!(drained(&inbox).len(), 2);
+    }
+
+    #[test]
+    fn the_last_handle_to_go_ends_the_sleep() {
+        let reactor = Reactor::new(false).unwrap();
+        let inbox = inbox_of(&reactor);
+        let first = inbox.sender();
+        let second = first.clone();
+        drop(first);
+        assert!(inbox.has_senders());
+        let (go, gone) = mpsc::channel::<()>();
+        let thread = thread::spawn(move || {
+            gone.recv().unwrap();
+            drop(second);
+        });
+        assert!(inbox.begin_sleep());
+        go.send(()).unwrap();
+        reactor.wait(None, &mut |_| {}).unwrap();
+        inbox.end_sleep();
+        thread.join().unwrap();
+        assert!(!inbox.has_senders());
+    }
+
+    #[test]
+    fn an_inbox_that_is_closed_takes_nothing_and_gives_functions_back() {
+        let inbox = Inbox::new();
+        let (alive, dropped) = mpsc::channel::<()>();
+        inbox.call(Box::new(move || drop(alive))).ok().unwrap();
+        inbox.close();
+        assert!(
+            dropped
+                .recv_timeout(Duration::ZERO)
+                .is_err_and(|error| error == mpsc::RecvTimeoutError::Disconnected)
+        );
+        inbox.wake(TaskKey::for_test(1));
+        assert!(inbox.call(Box::new(|| {})).is_err());
+        assert!(!inbox.has_messages());
+    }
+
+    #[test]
+    fn functions_are_called_in_order_with_wake_ups() {
+        let inbox = Inbox::new();
+        let (log, calls) = mpsc::channel();
+        for i in 0..3 {
+            let log = log.clone();
+            inbox.sender().call(Box::new(move || log.send(i).unwrap())).ok().unwrap();
+        }
+        assert_eq!(drained(&inbox), []);
+        assert_eq!(calls.try_iter().collect::<Vec<_>>(), [0, 1, 2]);
+    }
+}

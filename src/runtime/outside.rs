@@ -1,0 +1,152 @@
+//! Where a scheduler hears from outside: from the OS, through the reactor, and from other threads, through the inbox.
+//!
+//! The reactor is made when somebody first needs it, so that a run without I/O and without threads opens no
+//! descriptors. A scheduler that only waits for timers sleeps without it.
+//!
+//! Under virtual time nothing waits for a deadline. What has come from outside goes first; then blocking jobs that are
+//! under way are waited for, since they end by themselves; only then does the clock jump. I/O that has not come yet does
+//! not hold it up: a server that waits for connections would for ever.
+
+use std::cell::{Cell, OnceCell};
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::blocking::Jobs;
+use super::clock::Clock;
+use super::inbox::{Inbox, Message};
+use super::reactor::Reactor;
+
+/// After how many entries of the run queue the OS is asked for I/O though there is more to do.
+const ENTRIES_PER_LOOK: usize = 64;
+
+/// See the head of this file.
+pub(crate) struct Outside {
+    reactor: OnceCell<Reactor>,
+    portable: bool,
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) jobs: Jobs,
+    entries_since_look: Cell<usize>,
+}
+
+/// Takes what has come from outside.
+type Hear<'a> = &'a mut dyn FnMut(Message);
+
+impl Outside {
+    /// `portable`: the reactor is to use what all systems have.
+    pub(super) fn new(portable: bool) -> Self {
+        Outside {
+            reactor: OnceCell::new(),
+            portable,
+            inbox: Inbox::new(),
+            jobs: Jobs::default(),
+            entries_since_look: Cell::new(0),
+        }
+    }
+
+    /// The reactor; makes it if need be.
+    #[inline]
+    pub(crate) fn reactor(&self) -> io::Result<&Reactor> {
+        match self.reactor.get() {
+            Some(reactor) => Ok(reactor),
+            None => self.make_reactor(),
+        }
+    }
+
+    #[cold]
+    fn make_reactor(&self) -> io::Result<&Reactor> {
+        let reactor = Reactor::new(self.portable)?;
+        self.inbox.set_notifier(reactor.notifier());
+        Ok(self.reactor.get_or_init(|| reactor))
+    }
+
+    /// Whether anything outside could still wake somebody.
+    fn can_speak(&self) -> bool {
+        self.inbox.has_senders() || self.reactor.get().is_some_and(Reactor::has_waiters)
+    }
+
+    /// Takes what other threads have sent and, every now and then, what the OS reports. Does not wait.
+    #[inline]
+    pub(super) fn look(&self, entries: usize, hear: Hear<'_>) -> io::Result<()> {
+        let since = self.entries_since_look.get() + entries;
+        self.entries_since_look.set(since);
+        if since >= ENTRIES_PER_LOOK
+            && let Some(reactor) = self.reactor.get()
+        {
+            self.entries_since_look.set(0);
+            reactor.wait(Some(Duration::ZERO), &mut |task| hear(Message::Wake(task)))?;
+        }
+        self.inbox.drain(hear);
+        Ok(())
+    }
+
+    /// Nothing is ready: waits until something comes from outside or the deadline. Gives false, and does not wait, when there is no
+    /// deadline and nothing can come. May return early for no reason.
+    pub(super) fn wait(&self, deadline: Option<Instant>, clock: &Clock, hear: Hear<'_>) -> io::Result<bool> {
+        self.entries_since_look.set(0);
+        let Some(deadline) = deadline else { return self.sleep(None, hear) };
+        if let Clock::Virtual(_) = clock {
+            let mut heard = false;
+            self.look(ENTRIES_PER_LOOK, &mut |message| {
+                heard = true;
+                hear(message);
+            })?;
+            if heard {
+                return Ok(true);
+            }
+            // A job that is all but over has let go of the inbox already, and then this does not wait.
+            if self.jobs.any() && self.sleep(None, &mut *hear)? {
+                return Ok(true);
+            }
+        }
+        self.sleep(Some(clock.wait_until(deadline)), hear)
+    }
+
+    fn sleep(&self, timeout: Option<Duration>, hear: Hear<'_>) -> io::Result<bool> {
+        if self.reactor.get().is_none() && !self.inbox.has_senders() {
+            // A message may be left whose sender has gone.
+            let mut heard = false;
+            self.inbox.drain(&mut |message| {
+                heard = true;
+                hear(message);
+            });
+            if !heard && let Some(timeout) = timeout {
+                thread::park_timeout(timeout);
+            }
+            return Ok(heard || timeout.is_some());
+        }
+        let reactor = self.reactor()?;
+        if self.inbox.begin_sleep() {
+            // Looked at after the sleep was announced: the last sender may just have gone without a notification.
+            let may_sleep = timeout.is_some() || self.can_speak();
+            let result =
+                if may_sleep { reactor.wait(timeout, &mut |task| hear(Message::Wake(task))) } else { Ok(()) };
+            self.inbox.end_sleep();
+            result?;
+            if !may_sleep && !self.inbox.has_messages() {
+                return Ok(false);
+            }
+        }
+        self.inbox.drain(hear);
+        Ok(true)
+    }
+}
+
+impl Drop for Outside {
+    /// Waits for the blocking jobs of the run, and lets nothing in any more.
+    fn drop(&mut self) {
+        self.jobs.drain();
+        self.inbox.close();
+    }
+}
+
+impl fmt::Debug for Outside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outside")
+            .field("reactor", &self.reactor)
+            .field("inbox", &self.inbox)
+            .finish_non_exhaustive()
+    }
+}

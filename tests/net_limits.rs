@@ -1,0 +1,172 @@
+//! What concerns the whole process, and so is done in a child: no descriptors left, signals, descriptors closed underneath.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use cede::net::{TcpListener, TcpStream};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::time::{ClockId, clock_gettime};
+
+mod net_pair;
+use net_pair::{in_child, pair};
+
+/// Opens files until there is no descriptor left.
+fn take_all_descriptors() -> Vec<File> {
+    setrlimit(Resource::Nofile, Rlimit { current: Some(64), maximum: Some(64) }).unwrap();
+    std::iter::from_fn(|| File::open("/dev/null").ok()).collect()
+}
+
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+#[test]
+fn without_descriptors_an_accept_neither_spins_nor_sticks() {
+    if !in_child("without_descriptors_an_accept_neither_spins_nor_sticks") {
+        return;
+    }
+    cede::run(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let address = client.local_addr().unwrap();
+        let mut taken = take_all_descriptors();
+        let failures = Rc::new(Cell::new(0));
+        let count = Rc::clone(&failures);
+        let (start, used) = (Instant::now(), processor_time());
+        // A loop that goes on after errors, as servers have it.
+        let server = cede::spawn(move || {
+            loop {
+                match listener.incoming().next().unwrap() {
+                    Ok(stream) => break stream.peer_addr().unwrap(),
+                    Err(_) => count.set(count.get() + 1),
+                }
+            }
+        });
+        while failures.get() < 6 {
+            assert!(!server.is_finished());
+            cede::sleep(Duration::from_millis(1));
+        }
+        // 5 + 10 + 20 + 40 + 80 + 160 ms.
+        assert!(start.elapsed() >= Duration::from_millis(315));
+        assert!((processor_time() - used) * 2 < start.elapsed(), "{:?}", processor_time() - used);
+        taken.clear();
+        assert_eq!(server.join().unwrap(), address);
+    });
+}
+
+#[test]
+fn without_descriptors_all_else_gives_an_error() {
+    if !in_child("without_descriptors_all_else_gives_an_error") {
+        return;
+    }
+    let (ours, _theirs) = net_pair::std_pair();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut taken = take_all_descriptors();
+    cede::run(|| {
+        let ours = TcpStream::try_from(ours).unwrap();
+        // There is not even a descriptor for the reactor.
+        let is_exhausted = |error: std::io::Error| error.raw_os_error() == Some(libc::EMFILE);
+        assert!(is_exhausted((&ours).read(&mut [0]).unwrap_err()));
+        assert!(is_exhausted(TcpStream::connect(address).unwrap_err()));
+        assert!(is_exhausted(TcpListener::bind("127.0.0.1:0").unwrap_err()));
+        assert!(is_exhausted(ours.try_clone().unwrap_err()));
+        taken.clear();
+        ours.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        assert_eq!((&ours).read(&mut [0]).unwrap_err().kind(), ErrorKind::TimedOut);
+    });
+}
+
+#[test]
+fn signals_interrupt_nothing() {
+    if !in_child("signals_interrupt_nothing") {
+        return;
+    }
+    extern "C" fn nothing(_: libc::c_int) {}
+    // SAFETY: the handler does nothing, and the structures are valid for the calls. Without SA_RESTART, so that calls are
+    // interrupted.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = nothing as extern "C" fn(libc::c_int) as usize;
+        assert_eq!(libc::sigaction(libc::SIGALRM, &action, std::ptr::null_mut()), 0);
+        let every = libc::timeval { tv_sec: 0, tv_usec: 50 };
+        let timer = libc::itimerval { it_interval: every, it_value: every };
+        assert_eq!(libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut()), 0);
+    }
+    cede::run(|| {
+        for _ in 0..20 {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let server = cede::spawn(move || {
+                let (stream, _) = listener.accept().unwrap();
+                std::io::copy(&mut &stream, &mut &stream).unwrap()
+            });
+            let stream = TcpStream::connect(address).unwrap();
+            for byte in 0..100 {
+                (&stream).write_all(&[byte]).unwrap();
+                let mut echo = [0];
+                (&stream).read_exact(&mut echo).unwrap();
+                assert_eq!(echo, [byte]);
+            }
+            cede::sleep(Duration::from_millis(1));
+            drop(stream);
+            assert_eq!(server.join().unwrap(), 100);
+        }
+    });
+}
+
+#[test]
+fn a_descriptor_closed_underneath_gives_errors() {
+    if !in_child("a_descriptor_closed_underneath_gives_errors") {
+        return;
+    }
+    cede::run(|| {
+        let (ours, _theirs) = pair();
+        ours.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        assert_eq!((&ours).read(&mut [0]).unwrap_err().kind(), ErrorKind::TimedOut);
+        // SAFETY: the owner is forgotten below, and nobody else opens descriptors here meanwhile.
+        unsafe { libc::close(ours.as_raw_fd()) };
+        let is_bad = |error: std::io::Error| error.raw_os_error() == Some(libc::EBADF);
+        assert!(is_bad((&ours).write(b"x").unwrap_err()));
+        let (fresh, _other) = pair();
+        // SAFETY: as above.
+        unsafe { libc::close(fresh.as_raw_fd()) };
+        assert!(is_bad((&fresh).read(&mut [0]).unwrap_err()));
+        assert!(is_bad(cede::Operation::wait(fresh.readable()).unwrap_err()));
+        // The number is used again, by somebody whom the old registration does not concern.
+        let (again, peer) = pair();
+        let reader = cede::spawn(move || (&again).read(&mut [0; 8]).unwrap());
+        cede::yield_now();
+        (&peer).write_all(b"abc").unwrap();
+        assert_eq!(reader.join().unwrap(), 3);
+        std::mem::forget((ours, fresh));
+    });
+}
+
+#[test]
+fn a_run_without_io_opens_no_descriptors_and_one_with_it_leaves_none() {
+    if !in_child("a_run_without_io_opens_no_descriptors_and_one_with_it_leaves_none") {
+        return;
+    }
+    let open = || std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    let before = open();
+    cede::run(|| {
+        cede::sleep(Duration::from_millis(1));
+        assert_eq!(open(), before);
+    });
+    for _ in 0..100 {
+        cede::run(|| {
+            let (ours, theirs) = pair();
+            let reader = cede::spawn(move || (&ours).read(&mut [0; 8]).unwrap());
+            cede::yield_now();
+            (&theirs).write_all(b"abc").unwrap();
+            assert_eq!(reader.join().unwrap(), 3);
+        });
+    }
+    assert_eq!(open(), before);
+}
