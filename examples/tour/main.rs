@@ -7,6 +7,7 @@
 mod averager;
 mod cost;
 mod definitions;
+mod echo;
 mod pipeline;
 mod port;
 mod readable;
@@ -75,6 +76,7 @@ fn run(root: &Path, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     averager::chapter(root, out)?;
     cost::chapter(out)?;
     port::chapter(out)?;
+    echo::chapter(out)?;
     out.flush()?;
     Ok(())
 }
