@@ -162,7 +162,7 @@ fn meddle() {
 fn operate() {
     let Some(generator) = chosen() else { return };
     match below(8) {
-        0 | 1 | 2 => drop(generator.advance()),
+        0..=2 => drop(generator.advance()),
         3 => drop(generator.send(Value::plain())),
         4 => drop(generator.throw(an_error())),
         5 => drop(generator.close()),

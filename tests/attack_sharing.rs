@@ -136,8 +136,9 @@ fn a_sent_value_that_cannot_be_delivered_may_end_the_chain_when_it_is_dropped() 
 #[test]
 fn the_hook_may_resume_the_delegate_whose_value_was_in_the_way() {
     let _alone = HOOK.lock().unwrap();
-    let numbers: Rc<Generator<String>> =
-        Rc::new(Generator::new(|y: &Yielder<String>| (0..).for_each(|i| y.yield_(format!("number {i}")))));
+    let numbers: Rc<Generator<String>> = Rc::new(Generator::new(|y: &Yielder<String>| {
+        (0..u32::MAX).for_each(|i| y.yield_(format!("number {i}")))
+    }));
     let inner = Rc::clone(&numbers);
     let g: Generator<String> = Generator::new(move |y: &Yielder<String>| {
         let _ignored = y.try_yield("first".into());

@@ -117,7 +117,7 @@ fn a_payload_that_is_raised_again_in_its_own_generator_means_what_it_meant() {
 fn a_payload_that_goes_to_another_thread_and_back_is_whole_and_there_it_is_only_a_panic() {
     let count = Rc::new(Cell::new(0));
     let there = payload(&count);
-    let back = thread::spawn(move || resume_unwind(there)).join().map(|()| ()).unwrap_err();
+    let back = thread::spawn(move || resume_unwind(there)).join().unwrap_err();
     assert_eq!(count.get(), 1);
     drop(back);
     assert_eq!(count.get(), 0);

@@ -45,7 +45,7 @@ fn an_outer_yielder_is_refused_in_every_kind_of_inner_stack() {
 
 #[test]
 fn scopes_that_yield_to_each_other_s_callers_keep_their_order() {
-    let words = vec![String::from("to"), String::from("cede")];
+    let words = [String::from("to"), String::from("cede")];
     let seen = RefCell::new(Vec::new());
     scoped(
         |a: &Yielder<&str>| {

@@ -13,11 +13,19 @@ use std::process::Command;
 use std::rc::Rc;
 
 use cede::generator::Builder;
+use cede::io::{Readiness, Watched};
+use cede::net::{Incoming, TcpListener, TcpStream};
+use cede::runtime::{self, TaskKey};
 use cede::stack::{StackError, Stats};
+use cede::sync::{GetNowaitError, Getting, PutError, PutNowaitError, Putting, Queue, QueueShutDown};
+use cede::task::{First, Joining, Race};
+use cede::time::{After, Timeout, TimeoutOver};
 use cede::{
-    AlreadyEntered, BlockPanicked, Closing, DelegateInfo, ExitStack, Fallible, Generator, GeneratorContext,
-    GeneratorError, GeneratorExit, GeneratorState, NullContext, Scoped, SendError, Step, StopIteration,
-    Suppress, Thrown, Unraisable, Yielder,
+    AlreadyEntered, BlockPanicked, Cancelled, Closing, Deadlock, DelegateInfo, Elapsed, ExitStack, Fallible,
+    Generator, GeneratorContext, GeneratorError, GeneratorExit, GeneratorState, GroupError, JoinError,
+    JoinHandle, NullContext, OnDeadlock, RunError, Runner, Scope, Scoped, ScopedJoinHandle, SendError,
+    SpawnError, Step, StopIteration, StuckTask, Suppress, TaskGroup, TaskHandle, TaskReport, Thrown,
+    Unraisable, Yielder,
 };
 
 #[test]
@@ -83,7 +91,11 @@ type Single = Cell<u8>;
 
 #[test]
 fn each_public_type_crosses_threads_only_where_it_may() {
-    let named = crosses_threads! {
+    assert_names_all(&[generators().as_slice(), tasks().as_slice(), streams().as_slice()].concat());
+}
+
+fn generators() -> Vec<&'static str> {
+    crosses_threads! {
         u8: true, true;
         Local: false, false;
         Single: true, false;
@@ -122,8 +134,60 @@ fn each_public_type_crosses_threads_only_where_it_may() {
 
         StackError: true, true;
         Stats: true, true;
-    };
-    assert_names_all(&named);
+    }
+    .into()
+}
+
+fn tasks() -> Vec<&'static str> {
+    crosses_threads! {
+        Runner: false, false;
+        runtime::Builder: false, false;
+        OnDeadlock: true, true;
+        RunError: true, true;
+        Deadlock: true, true;
+        StuckTask: true, true;
+        TaskReport: true, true;
+        TaskKey: true, true;
+
+        JoinHandle<u8>: false, false;
+        JoinError: false, false;
+        Joining<'static, u8>: false, false;
+        TaskHandle: false, false;
+        TaskGroup: false, false;
+        Scope<'static, 'static>: false, false;
+        ScopedJoinHandle<'static, u8>: false, false;
+        GroupError: false, false;
+        SpawnError: true, true;
+        Cancelled: true, true;
+        First<u8, u8>: true, true;
+        First<u8, Local>: false, false;
+        Race<(After, After)>: true, true;
+
+        After: true, true;
+        Elapsed: true, true;
+        Timeout: false, false;
+        TimeoutOver: true, true;
+
+        Queue<u8>: false, false;
+        Getting<'static, u8>: false, false;
+        Putting<'static, u8>: false, false;
+        QueueShutDown: true, true;
+        GetNowaitError: true, true;
+        PutError<Single>: true, false;
+        PutNowaitError<Single>: true, false;
+    }
+    .into()
+}
+
+fn streams() -> Vec<&'static str> {
+    crosses_threads! {
+        Watched<std::net::TcpStream>: true, true;
+        Readiness<'static>: false, false;
+        TcpListener: true, true;
+        Incoming<'static>: true, true;
+        TcpStream: true, true;
+    }
+    .into()
 }
 
 /// Types that are `pub` for the sake of a sealed trait and that nobody can name.
