@@ -11,7 +11,7 @@ fn on_a_thread<T: Send>(f: impl FnOnce() -> T + Send) -> T {
 }
 
 fn count_up() -> Generator<u32> {
-    Generator::new(|y: &Yielder<u32>| (0..).for_each(|n| y.yield_(n)))
+    Generator::new(|y: &Yielder<u32>| (0..u32::MAX).for_each(|n| y.yield_(n)))
 }
 
 #[test]
