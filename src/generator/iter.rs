@@ -46,21 +46,28 @@ impl<G: fmt::Debug> fmt::Debug for Fallible<G> {
     }
 }
 
+#[inline]
 fn next_result<Y, R>(record: &Record<Y, (), R>) -> Option<Result<Y, Box<dyn Error>>> {
-    record.next().map(|result| {
-        result.map_err(|error| match error {
-            GeneratorError::Raised(error) => error,
-            misuse => Box::new(misuse),
-        })
-    })
+    match record.next() {
+        Ok(value) => Some(Ok(value)),
+        Err(no_value) => record.next_instead(no_value).map(|result| {
+            result.map_err(|error| match error {
+                GeneratorError::Raised(error) => error,
+                misuse => Box::new(misuse),
+            })
+        }),
+    }
 }
 
-#[inline]
+#[inline(always)]
 fn next_value<Y, R>(record: &Record<Y, (), R>) -> Option<Y> {
     match record.next() {
-        Some(Ok(value)) => Some(value),
-        None => None,
-        Some(Err(error)) => panic_with(error),
+        Ok(value) => Some(value),
+        Err(no_value) => match record.next_instead(no_value) {
+            Some(Ok(value)) => Some(value),
+            None => None,
+            Some(Err(error)) => panic_with(error),
+        },
     }
 }
 

@@ -418,18 +418,39 @@ pub(super) unsafe fn release<Y, S, R>(record: NonNull<Record<Y, S, R>>) -> bool 
     true
 }
 
+/// Why the short way to the next value led nowhere.
+#[derive(Clone, Copy)]
+pub(super) enum NoValue {
+    /// The generator has just ended.
+    Ended,
+    /// It is not suspended at a yield of its own.
+    NotHere,
+}
+
 impl<Y, R> Record<Y, (), R> {
-    /// The next value, the body's error, or the end.
-    #[inline]
-    pub(super) fn next(&self) -> Option<Result<Y, GeneratorError>> {
-        if self.core().state.get().is_resumable() && !coroutine::thread_is_exiting() {
-            return match self.run_on() {
-                // SAFETY: it has just yielded.
-                Turn::Yielded(leaf) => Some(Ok(unsafe { self.take_yielded(leaf) })),
-                Turn::Ended => self.next_ended(),
-            };
+    /// The next value, or where to go for what there is instead: `next_instead`.
+    ///
+    /// Inlined, and without the errors, which would have to be made and looked at in memory for each value: together that
+    /// is more than the switch costs.
+    #[inline(always)]
+    pub(super) fn next(&self) -> Result<Y, NoValue> {
+        if !self.core().state.get().is_resumable() || coroutine::thread_is_exiting() {
+            return Err(NoValue::NotHere);
         }
-        self.next_down()
+        match self.run_on() {
+            // SAFETY: it has just yielded.
+            Turn::Yielded(leaf) => Ok(unsafe { self.take_yielded(leaf) }),
+            Turn::Ended => Err(NoValue::Ended),
+        }
+    }
+
+    /// What there is where `next` has no value: one of a delegate's, the body's error, or the end.
+    #[inline(never)]
+    pub(super) fn next_instead(&self, no_value: NoValue) -> Option<Result<Y, GeneratorError>> {
+        match no_value {
+            NoValue::Ended => self.next_ended(),
+            NoValue::NotHere => self.next_down(),
+        }
     }
 
     #[inline]
@@ -441,7 +462,7 @@ impl<Y, R> Record<Y, (), R> {
     }
 
     /// `next` where the generator is not suspended at a yield of its own.
-    #[inline(never)]
+    #[inline]
     fn next_down(&self) -> Option<Result<Y, GeneratorError>> {
         if let Some(leaf) = self.core().known_leaf()
             && !coroutine::thread_is_exiting()
