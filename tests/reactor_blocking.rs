@@ -122,7 +122,7 @@ fn a_run_that_waits_for_nothing_but_a_blocking_call_is_not_at_a_deadlock() {
 
 #[test]
 fn a_deadlock_after_blocking_calls_is_still_found() {
-    let error = Runner::new().run(|| {
+    let error = Runner::builder().by_itself(true).build().run(|| {
         unblock(|| ());
         cede::sync::Queue::<()>::unbounded().get()
     });

@@ -5,7 +5,7 @@ mod trace;
 
 use std::rc::Rc;
 
-use cede::sync::{GetNowaitError, PutError, PutNowaitError, Queue, QueueShutDown};
+use cede::sync::{DoneTooOften, GetNowaitError, PutError, PutNowaitError, Queue, QueueShutDown};
 use cede::{Runner, spawn, yield_now};
 use trace::{Logs, log, logged, panic_text, run, silent_panic};
 
@@ -229,7 +229,7 @@ fn join_waits_for_as_many_task_dones_as_there_were_items() {
             queue.get().unwrap();
             yield_now();
             assert!(!joiner.is_finished());
-            queue.task_done();
+            queue.task_done().unwrap();
         }
         // An item that comes before the joiner runs does not hold it back: it was idle once.
         queue.put(3).unwrap();
@@ -238,12 +238,11 @@ fn join_waits_for_as_many_task_dones_as_there_were_items() {
 }
 
 #[test]
-fn task_done_panics_when_it_is_called_too_often() {
+fn task_done_is_an_error_when_it_is_called_too_often() {
     let queue = Queue::unbounded();
     queue.put(1).unwrap();
-    queue.task_done();
-    let text = "cede: task_done() was called more often than items were put";
-    assert_eq!(panic_text(|| queue.task_done()), text);
+    assert_eq!(queue.task_done(), Ok(()));
+    assert_eq!(queue.task_done(), Err(DoneTooOften));
 }
 
 #[test]
@@ -265,13 +264,14 @@ fn an_item_of_a_cancelled_putter_is_dropped_and_not_put() {
 fn the_report_says_where_the_queue_was_made_and_what_it_holds() {
     let queue = Queue::bounded(1);
     let line = line!() - 1;
-    let error = Runner::new().run(|| {
+    let runner = || Runner::builder().by_itself(true).build();
+    let error = runner().run(|| {
         queue.put(1).unwrap();
         queue.put(2)
     });
     let text = error.map(drop).unwrap_err().to_string();
     assert!(text.contains(&format!("puts into Queue(1/1) made at tests/sync_queue.rs:{line}:17")), "{text}");
-    let error = Runner::new().run(|| queue.join()).unwrap_err().to_string();
+    let error = runner().run(|| queue.join()).unwrap_err().to_string();
     assert!(error.contains("waits for the items of Queue(1/1)"), "{error}");
     assert_eq!(format!("{queue:?}"), "Queue { len: 1, capacity: Some(1) }");
 }

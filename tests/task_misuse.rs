@@ -56,7 +56,7 @@ fn assert_the_rest_works() {
     assert_eq!(queue.get_nowait(), Err(GetNowaitError::Empty));
     queue.put(5).unwrap();
     assert_eq!(queue.get(), Ok(5));
-    queue.task_done();
+    queue.task_done().unwrap();
     queue.join();
     queue.shutdown(true);
     assert!(queue.get().is_err());
@@ -179,7 +179,7 @@ fn handles_that_have_outlived_their_run_answer() {
 }
 
 #[test]
-fn the_handle_of_another_runners_task_cancels_and_wakes_nobody_here() {
+fn the_handle_of_another_runners_task_cancels_it_there_and_wakes_nobody_here() {
     let first = Runner::builder().virtual_time(true).build();
     let second = Runner::builder().virtual_time(true).build();
     let (handle, queue, own) = first
@@ -199,7 +199,7 @@ fn the_handle_of_another_runners_task_cancels_and_wakes_nobody_here() {
                 7
             });
             yield_now();
-            assert!(!handle.cancel() && !own.cancel());
+            assert!(handle.cancel() && !own.cancel());
             assert!(!handle.is_finished());
             queue.put(3).unwrap();
             assert_eq!(bystander.join().unwrap(), 7);

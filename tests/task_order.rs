@@ -90,7 +90,7 @@ fn queues_wake_one_tick_after_the_put_the_get_and_the_last_task_done() {
             tick()
         });
         yield_now();
-        (0..3).for_each(|_| queue.task_done());
+        (0..3).for_each(|_| queue.task_done().unwrap());
         let done = tick();
         assert_eq!(joiner.join().unwrap() - done, 1);
     });

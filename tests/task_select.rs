@@ -122,7 +122,7 @@ fn a_cancellation_during_a_select_leaves_the_joined_task_and_the_items_alone() {
 
 #[test]
 fn eight_arms_of_any_form_are_accepted_and_describe_themselves() {
-    let error = cede::Runner::new().run(|| {
+    let error = cede::Runner::builder().by_itself(true).build().run(|| {
         let [a, b, c, d, e, f, g] = queues();
         let leaf = try_spawn(|| Queue::<u8>::unbounded().get());
         select! {

@@ -31,6 +31,7 @@ use super::operation::{Operation, sealed};
 use super::park;
 use super::scheduler::with_scheduler;
 use super::task::TaskKey;
+use super::waiter::Waiter;
 
 /// How many threads there are at most.
 const THREADS_MAX: usize = 256;
@@ -63,6 +64,11 @@ pub fn unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
         Ok(value) => value,
         Err(error) => panic!("cede: {error}"),
     }
+}
+
+/// How many threads there are for such work.
+pub(super) fn thread_count() -> usize {
+    lock(&POOL.state).threads
 }
 
 /// As [`unblock`], with an error in place of its own panics.
@@ -182,13 +188,13 @@ impl<F, T> Operation for Unblocking<F, T> {
         }
     }
 
-    fn register(self: Pin<&mut Self>, task: TaskKey) {
+    fn register(self: Pin<&mut Self>, waiter: Waiter) {
         let stage = lock(&self.job.stage);
         if let Stage::Done(_) = *stage {
             drop(stage);
-            with_scheduler(|scheduler| scheduler.outside.inbox.wake(task));
+            waiter.wake_later();
         } else {
-            *lock(&self.job.waiter) = Some(task);
+            *lock(&self.job.waiter) = Some(waiter.key());
         }
     }
 

@@ -233,7 +233,7 @@ mod tests {
 
     fn sleep(inbox: &Inbox, reactor: &Reactor) {
         if inbox.begin_sleep() {
-            reactor.wait(None, &mut |_| {}).unwrap();
+            reactor.wait(None).unwrap();
             inbox.end_sleep();
         }
     }
@@ -271,7 +271,7 @@ mod tests {
         inbox.wake(TaskKey::for_test(1));
         assert_eq!(inbox.state.load(Ordering::SeqCst), NOTIFIED);
         inbox.wake(TaskKey::for_test(2));
-        reactor.wait(None, &mut |_| {}).unwrap();
+        reactor.wait(None).unwrap();
         inbox.end_sleep();
         assert_eq!(drained(&inbox).len(), 2);
     }
@@ -291,7 +291,7 @@ mod tests {
         });
         assert!(inbox.begin_sleep());
         go.send(()).unwrap();
-        reactor.wait(None, &mut |_| {}).unwrap();
+        reactor.wait(None).unwrap();
         inbox.end_sleep();
         thread.join().unwrap();
         assert!(!inbox.has_senders());

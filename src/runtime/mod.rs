@@ -4,18 +4,25 @@
 //! `scheduler` knows.
 
 pub(crate) mod blocking;
+pub(crate) mod callback;
 mod clock;
+pub(crate) mod completion;
+pub(crate) mod guarded;
 pub(crate) mod inbox;
 pub(crate) mod operation;
+pub(crate) mod outcome;
 mod outside;
 pub(crate) mod park;
 pub(crate) mod reactor;
 mod report;
+mod run_queue;
 mod runner;
 pub(crate) mod scheduler;
+pub(crate) mod signals;
 pub(crate) mod task;
 mod timers;
 pub(crate) mod wait_list;
+pub(crate) mod waiter;
 
 pub use blocking::unblock;
 pub use operation::Operation;
@@ -24,7 +31,9 @@ pub use report::{Deadlock, StuckTask, TaskReport, set_task_hook, take_task_hook}
 pub use runner::{Builder, OnDeadlock, RunError, Runner, run};
 
 #[doc(hidden)]
-pub use task::TaskKey;
+pub use operation::CancelWait;
+#[doc(hidden)]
+pub use waiter::Waiter;
 
 pub(crate) use clock::deadline;
 pub(crate) use timers::TimerKey;

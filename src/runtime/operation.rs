@@ -4,7 +4,7 @@ use std::fmt;
 use std::pin::{Pin, pin};
 
 use super::park;
-use super::task::TaskKey;
+use super::waiter::Waiter;
 
 /// Something that a task can wait for: a message, a lock, a readable stream, the end of another task.
 ///
@@ -29,20 +29,25 @@ pub trait Operation: sealed::Sealed {
     fn attempt(self: Pin<&mut Self>) -> Option<Self::Output>;
 
     /// Arranges that the task is woken when `attempt` may succeed. Called again after each wake-up that
-    /// came to nothing.
+    /// came to nothing. Where something has come since `attempt`, wakes the task all the same.
     #[doc(hidden)]
-    fn register(self: Pin<&mut Self>, task: TaskKey);
+    fn register(self: Pin<&mut Self>, waiter: Waiter);
 
     /// Takes back what `register` has arranged, and hands a wake-up that came meanwhile and was not used on to the
-    /// next who waits. Called after each `register`.
+    /// next who waits. Called after each `register`, also where that or `attempt` was left by an unwind.
     #[doc(hidden)]
     fn withdraw(self: Pin<&mut Self>);
 
-    /// The task that waits is being cancelled. Where what it waits for is cancelled instead, as a task that it
-    /// joins is: does that, and answers yes. The wait then ends by itself.
+    /// The task that waits is being cancelled. On its thread.
     #[doc(hidden)]
-    fn cancel(&self) -> bool {
-        false
+    fn cancel(&self) -> CancelWait {
+        CancelWait::Unwind
+    }
+
+    /// Whether only this thread, its timers and its I/O can end the wait. What other threads can end is no deadlock.
+    #[doc(hidden)]
+    fn is_local(&self) -> bool {
+        true
     }
 
     /// What the task does, as a verb with an object: for reports.
@@ -67,6 +72,19 @@ pub trait Operation: sealed::Sealed {
     }
 }
 
+/// What becomes of a wait whose task is being cancelled.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum CancelWait {
+    /// It ends by an unwind.
+    Unwind,
+    /// What it waits for was cancelled instead, as a task that is joined is. The wait then ends by itself.
+    HandedOn,
+    /// It was completed already, by another thread whose wake-up is on its way.
+    TooLate,
+}
+
 pub(crate) mod sealed {
     /// Only cede's own types are operations.
     pub trait Sealed {}
@@ -74,13 +92,18 @@ pub(crate) mod sealed {
 
 /// The part of an operation that the scheduler needs while a task waits for it: no output.
 pub(crate) trait Waiting {
-    fn cancel(&self) -> bool;
+    fn cancel(&self) -> CancelWait;
+    fn is_local(&self) -> bool;
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
 impl<O: Operation> Waiting for O {
-    fn cancel(&self) -> bool {
+    fn cancel(&self) -> CancelWait {
         Operation::cancel(self)
+    }
+
+    fn is_local(&self) -> bool {
+        Operation::is_local(self)
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -76,7 +76,7 @@ impl Outside {
             && let Some(reactor) = self.reactor.get()
         {
             self.entries_since_look.set(0);
-            reactor.wait(Some(Duration::ZERO), &mut |task| hear(Message::Wake(task)))?;
+            reactor.wait(Some(Duration::ZERO))?;
         }
         self.inbox.drain(hear);
         Ok(())
@@ -104,6 +104,18 @@ impl Outside {
         self.sleep(Some(clock.wait_until(deadline)), hear)
     }
 
+    /// Waits until something comes from a thread that has not told that it would.
+    pub(super) fn wait_for_threads(&self, timeout: Option<Duration>, hear: Hear<'_>) -> io::Result<()> {
+        let reactor = self.reactor()?;
+        if self.inbox.begin_sleep() {
+            let result = reactor.wait(timeout);
+            self.inbox.end_sleep();
+            result?;
+        }
+        self.inbox.drain(hear);
+        Ok(())
+    }
+
     fn sleep(&self, timeout: Option<Duration>, hear: Hear<'_>) -> io::Result<bool> {
         if self.reactor.get().is_none() && !self.inbox.has_senders() {
             // A message may be left whose sender has gone.
@@ -121,8 +133,7 @@ impl Outside {
         if self.inbox.begin_sleep() {
             // Looked at after the sleep was announced: the last sender may just have gone without a notification.
             let may_sleep = timeout.is_some() || self.can_speak();
-            let result =
-                if may_sleep { reactor.wait(timeout, &mut |task| hear(Message::Wake(task))) } else { Ok(()) };
+            let result = if may_sleep { reactor.wait(timeout) } else { Ok(()) };
             self.inbox.end_sleep();
             result?;
             if !may_sleep && !self.inbox.has_messages() {
@@ -132,6 +143,14 @@ impl Outside {
         self.inbox.drain(hear);
         Ok(true)
     }
+}
+
+/// Whether the process has threads that are neither this one nor idle ones of the pool for blocking calls. Yes where the system
+/// does not tell.
+pub(super) fn has_other_threads() -> bool {
+    let own = 1 + super::blocking::thread_count();
+    let threads = std::fs::read_dir("/proc/self/task").map(Iterator::count);
+    !threads.is_ok_and(|threads| threads <= own)
 }
 
 impl Drop for Outside {

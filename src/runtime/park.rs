@@ -12,9 +12,11 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::thread;
 
-use super::operation::{Operation, Waiting};
+use super::operation::{CancelWait, Operation, Waiting};
 use super::scheduler::{Scheduler, with_scheduler};
+use super::signals::Signals;
 use super::task::{State, TaskCore};
+use super::waiter::Waiter;
 use crate::coroutine::Event;
 
 /// The payload of the unwind that a cancellation is.
@@ -69,7 +71,7 @@ pub(crate) fn refusal() -> Option<Refusal> {
     let Some(current) = current else { return Some(Refusal::NoTask) };
     // SAFETY: the current task is owned by the scheduler until it has ended.
     let core = unsafe { current.as_ref() };
-    if core.unswitchable.get() > 0 {
+    if core.signals.has(Signals::NO_SWITCH) {
         Some(Refusal::NoSwitch)
     } else if thread::panicking() {
         Some(Refusal::Unwinding)
@@ -99,18 +101,30 @@ pub(crate) fn wait<O: Operation>(mut operation: Pin<&mut O>) -> O::Output {
 /// Registers, parks, and withdraws. What `attempt` gives after a normal wake-up comes with it.
 #[inline]
 pub(crate) fn wait_once<O: Operation, T>(
-    mut operation: Pin<&mut O>,
+    operation: Pin<&mut O>,
     attempt: impl FnOnce(Pin<&mut O>) -> Option<T>,
 ) -> (Wake, Option<T>) {
     let core = current_or_refuse();
-    operation.as_mut().register(core.key.get());
-    let wake = park(core, &*operation);
+    let mut registered = Registered { operation };
+    registered.operation.as_mut().register(Waiter::new(core));
+    let wake = park(core, &*registered.operation);
     let output = match wake {
-        Wake::Normal => attempt(operation.as_mut()),
+        Wake::Normal => attempt(registered.operation.as_mut()),
         Wake::Cancelled => None,
     };
-    operation.as_mut().withdraw();
     (wake, output)
+}
+
+/// An operation that is withdrawn however the wait for it is left.
+struct Registered<'a, O: Operation> {
+    operation: Pin<&'a mut O>,
+}
+
+impl<O: Operation> Drop for Registered<'_, O> {
+    #[inline]
+    fn drop(&mut self) {
+        self.operation.as_mut().withdraw();
+    }
 }
 
 /// Lets the others run: the task goes on in the next tick.
@@ -154,7 +168,7 @@ fn current_or_refuse<'a>() -> &'a TaskCore {
     if let Some(task) = with_scheduler(Scheduler::current).flatten() {
         // SAFETY: the current task is owned by the scheduler until it has ended, and this runs on its stack.
         let core = unsafe { &*task.as_ptr() };
-        if core.unswitchable.get() == 0 && !thread::panicking() && carries_this_code(core) {
+        if !core.signals.has(Signals::NO_SWITCH) && !thread::panicking() && carries_this_code(core) {
             return core;
         }
     }
@@ -184,19 +198,33 @@ fn park(core: &TaskCore, waiting: &dyn Waiting) -> Wake {
     // while this task is parked.
     let waiting: NonNull<dyn Waiting> = unsafe { std::mem::transmute(NonNull::from(waiting)) };
     core.waiting.set(Some(waiting));
-    let mut state = State::Parked;
-    if core.must_cancel.get() && core.masked.get() == 0 {
-        core.must_cancel.set(false);
-        // While it still counts as running: where tasks join each other in a ring, this request comes round.
-        if !core.cancel_waiting() || core.must_cancel.take() {
-            core.cancel_ordered.set(true);
-            state = State::Ready;
-        }
-    }
+    let state = if core.signals.is_quiet() { State::Parked } else { cancel_at_once(core) };
     core.state.set(state);
     let wake = suspend(core);
     core.waiting.set(None);
     wake
+}
+
+/// A cancellation that was requested before is delivered to the wait that begins: gives how the task goes to sleep.
+#[cold]
+fn cancel_at_once(core: &TaskCore) -> State {
+    if !core.signals.has(Signals::MUST_CANCEL) || core.signals.has(Signals::MASKED) {
+        return State::Parked;
+    }
+    core.signals.clear(Signals::MUST_CANCEL);
+    // While it still counts as running: where tasks join each other in a ring, this request comes round.
+    match core.waiting().map(Waiting::cancel) {
+        Some(CancelWait::HandedOn) if !core.signals.take(Signals::MUST_CANCEL) => State::Parked,
+        Some(CancelWait::TooLate) => {
+            // It has been woken, or is going to be by another thread.
+            core.signals.set(Signals::MUST_CANCEL);
+            State::Parked
+        }
+        _ => {
+            core.signals.set(Signals::CANCEL_ORDERED);
+            State::Ready
+        }
+    }
 }
 
 /// Switches to the scheduler. Back again, says whether a cancellation is to be raised.
@@ -208,17 +236,32 @@ fn suspend(core: &TaskCore) -> Wake {
     unsafe {
         frame.as_ref().coroutine.suspend(Event::Suspended);
     }
-    let ordered = core.cancel_ordered.take();
-    if core.masked.get() == 0 && (core.must_cancel.take() | ordered) { Wake::Cancelled } else { Wake::Normal }
+    if core.signals.is_quiet() { Wake::Normal } else { wake_up(core) }
+}
+
+/// Says whether a cancellation is to be raised.
+#[cold]
+fn wake_up(core: &TaskCore) -> Wake {
+    if core.signals.has(Signals::MASKED) {
+        if core.signals.take(Signals::CANCEL_ORDERED) {
+            core.signals.set(Signals::MUST_CANCEL);
+        }
+        return Wake::Normal;
+    }
+    if core.signals.take(Signals::MUST_CANCEL | Signals::CANCEL_ORDERED) {
+        Wake::Cancelled
+    } else {
+        Wake::Normal
+    }
 }
 
 /// Somebody has caught a cancellation without naming it, and the task goes on as if nothing had been. It gets
 /// it again at this suspension.
 #[inline(always)]
 fn note_swallowed(core: &TaskCore) {
-    if core.unwinding.take() {
+    if !core.signals.is_quiet() && core.signals.take(Signals::UNWINDING) {
         core.swallowed.set(core.swallowed.get() + 1);
-        core.must_cancel.set(true);
+        core.signals.set(Signals::MUST_CANCEL);
     }
 }
 
@@ -227,6 +270,6 @@ pub(crate) fn raise_cancellation() -> ! {
     let task = with_scheduler(Scheduler::current).flatten().expect("only a task is cancelled");
     // SAFETY: the current task is owned by the scheduler until it has ended, and this runs on its stack.
     let core = unsafe { task.as_ref() };
-    core.unwinding.set(true);
+    core.signals.set(Signals::UNWINDING);
     panic::resume_unwind(Box::new(CancelToken { task: core.id }))
 }

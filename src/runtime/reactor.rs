@@ -38,7 +38,6 @@ use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::task::TaskKey;
 use backend::{Backend, Room};
 pub use readiness::Readiness;
 pub(crate) use readiness::{Object, Target, deadline_after, in_task, pass_on, refused};
@@ -100,8 +99,9 @@ impl Reactor {
     }
 
     /// Waits until a descriptor becomes ready, somebody notifies or the time is over; only looks with a time of zero,
-    /// and waits without end without one. May return early for no reason, as when a signal came.
-    pub(crate) fn wait(&self, timeout: Option<Duration>, wake: &mut dyn FnMut(TaskKey)) -> io::Result<()> {
+    /// and waits without end without one. Wakes who waits for what became ready. May return early for no reason, as when a
+    /// signal came.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> io::Result<()> {
         self.forget_deleted();
         let mut room = self.room.borrow_mut();
         match self.backend.wait(&mut room, timeout) {
@@ -111,7 +111,7 @@ impl Reactor {
         let slots = self.slots.borrow();
         room.for_each(|key, edge| {
             if let Some(source) = find(&slots, key) {
-                source.note(edge, wake);
+                source.note(edge);
             }
         });
         Ok(())

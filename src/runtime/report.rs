@@ -183,6 +183,17 @@ pub(super) fn given_up(task: &dyn AnyTask) {
     );
 }
 
+/// A run waits for threads of which it knows nothing, and has done so for a while.
+pub(super) fn waits_for_other_threads(stuck: &Deadlock) {
+    let tasks = stuck.to_string();
+    let tasks = tasks.split_once('\n').map_or("", |(_, tasks)| tasks);
+    report(&TaskReport {
+        name: "a run".to_owned(),
+        spawned_at: None,
+        message: format!("waits for other threads, since nothing of its own can wake its tasks:\n{tasks}"),
+    });
+}
+
 fn report_task(core: &TaskCore, message: String) {
     let name = format!("task {} {:?}", core.id, &*core.name());
     report(&TaskReport { name, spawned_at: Some(core.spawned_at), message });

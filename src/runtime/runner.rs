@@ -8,13 +8,16 @@ use std::panic::{self, AssertUnwindSafe, Location};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use thiserror::Error;
 
 use super::clock::Clock;
+use super::outcome::OutcomeOf;
+use super::outside;
 use super::report::{self, Deadlock};
 use super::scheduler::Scheduler;
-use super::task::{AnyTask, Failure, Task, TaskOf};
+use super::task::{AnyTask, Failure, Task};
 use crate::coroutine::{self, Extent};
 
 /// Why a run gave no value.
@@ -61,6 +64,7 @@ pub struct Builder {
     virtual_time: bool,
     stack_size: Option<usize>,
     on_deadlock: Option<DeadlockHook>,
+    by_itself: Option<bool>,
 }
 
 impl fmt::Debug for Builder {
@@ -92,11 +96,26 @@ impl Builder {
         self
     }
 
+    /// Whether no other thread wakes tasks of this run, save by what has told it that it will, such as a blocking call. Then nothing ready,
+    /// no timer and no I/O is a deadlock at once. If other threads may, by what is shared with them (a queue, a lock, an event), and the
+    /// process has any, a run that has nothing else to wait for waits for them, and says after a second that it does.
+    ///
+    /// By default it is by itself under virtual time.
+    pub fn by_itself(mut self, yes: bool) -> Self {
+        self.by_itself = Some(yes);
+        self
+    }
+
     /// Makes the runner.
     pub fn build(self) -> Runner {
         let clock = if self.virtual_time { Clock::virtual_from_now() } else { Clock::Real };
         let scheduler = Scheduler::new(clock, self.stack_size);
-        Runner { scheduler: Rc::new(scheduler), on_deadlock: self.on_deadlock, closed: Cell::new(false) }
+        Runner {
+            scheduler,
+            on_deadlock: self.on_deadlock,
+            by_itself: self.by_itself.unwrap_or(self.virtual_time),
+            closed: Cell::new(false),
+        }
     }
 }
 
@@ -120,6 +139,7 @@ impl Builder {
 pub struct Runner {
     scheduler: Rc<Scheduler>,
     on_deadlock: Option<DeadlockHook>,
+    by_itself: bool,
     closed: Cell<bool>,
 }
 
@@ -137,6 +157,9 @@ impl Default for Runner {
 
 /// How often the tasks that are left are cancelled before they are given up.
 const SHUTDOWN_ROUNDS: u32 = 16;
+
+/// How long a run that can be woken by threads alone of which it knows nothing waits before it says so.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// After how many ticks those that are still there are cancelled again.
 const TICKS_PER_ROUND: u32 = 100_000;
@@ -219,6 +242,7 @@ impl Runner {
         let _guard = AbortOnUnwind;
         let mut error = None;
         let (mut rounds, mut ticks) = (0, 0);
+        let mut said = false;
         while !main.core().is_done() {
             let ticked = self.scheduler.tick();
             match ticked {
@@ -228,6 +252,12 @@ impl Runner {
                     if !is_round_over(ticks, || vec![Rc::clone(main)]) {
                         continue;
                     }
+                }
+                Ok(false) if error.is_none() && self.may_be_woken_from_elsewhere() => {
+                    if let Err(io) = self.wait_for_other_threads(&mut said) {
+                        error = Some(RunError::Io(io));
+                    }
+                    continue;
                 }
                 Ok(false) => {
                     let deadlock = Deadlock::of(&self.scheduler);
@@ -259,6 +289,20 @@ impl Runner {
             }
         }
         error.map_or(Ok(()), Err)
+    }
+
+    /// Nothing can happen here any more, save that a thread which this run knows nothing of wakes a task.
+    fn may_be_woken_from_elsewhere(&self) -> bool {
+        !self.by_itself && self.scheduler.waits_for_other_threads() && outside::has_other_threads()
+    }
+
+    fn wait_for_other_threads(&self, said: &mut bool) -> io::Result<()> {
+        let patience = (!*said).then_some(PATIENCE);
+        if !self.scheduler.wait_for_other_threads(patience)? && !*said {
+            *said = true;
+            report::waits_for_other_threads(&Deadlock::of(&self.scheduler));
+        }
+        Ok(())
     }
 
     /// Ends the tasks that are left: cancels them in the order in which they were made, waits for them, and reports their

@@ -12,21 +12,25 @@
 //! - The slab of tasks owns every task that has not ended; the run queue only names them.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::io;
 use std::panic::{self, AssertUnwindSafe, Location};
 use std::ptr::{self, NonNull};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::callback::Callback;
 use super::clock::Clock;
+use super::completion::Completion;
 use super::inbox::Message;
+use super::operation::CancelWait;
 use super::outside::Outside;
 use super::park::CancelToken;
+use super::run_queue::RunQueue;
+use super::signals::Signals;
 use super::task::{AnyTask, Failure, State, TaskCore, TaskFrame, TaskKey};
 use super::timers::{TimerKey, Timers};
-use super::wait_list::List;
+use super::waiter::Waiter;
 use crate::coroutine::{self, Command, Coroutine, Event, Kind};
 use crate::stack::{Label, StackError};
 
@@ -37,16 +41,16 @@ enum Entry {
     Step(NonNull<TaskCore>),
     /// A timer that is due, unless it is cancelled before its turn.
     Timer(TimerKey),
-    /// A callback.
-    Call(Box<Box<dyn FnOnce()>>),
+    /// A callback, unless it was taken back.
+    Call(Rc<Callback>),
 }
 
 /// What a timer does.
 pub(crate) enum Action {
-    /// Wakes a task that waits for it.
-    Wake(TaskKey),
-    /// Calls a function.
-    Call(Box<dyn FnOnce()>),
+    /// Wakes a task that waits for it, and takes it back when it no longer does.
+    Wake(Waiter),
+    /// Calls a function, unless it was taken back.
+    Call(Rc<Callback>),
 }
 
 struct Place {
@@ -58,7 +62,8 @@ struct Place {
 pub(crate) struct Scheduler {
     /// Tells its keys from those of others.
     serial: u32,
-    ready: RefCell<VecDeque<Entry>>,
+    me: Weak<Scheduler>,
+    ready: RunQueue<Entry>,
     timers: RefCell<Timers<Action>>,
     pub(crate) clock: Clock,
     tasks: RefCell<Vec<Place>>,
@@ -95,12 +100,20 @@ pub(crate) fn with_scheduler<R>(f: impl FnOnce(&Scheduler) -> R) -> Option<R> {
     unsafe { current.as_ref() }.map(f)
 }
 
+/// The address of the scheduler that runs on this thread, with a lifetime that ends before anything else can happen.
+#[inline(always)]
+pub(super) fn current<'a>() -> Option<&'a Scheduler> {
+    // SAFETY: as above; the callers are in this module's layer, and use it at once.
+    unsafe { CURRENT.get().as_ref() }
+}
+
 impl Scheduler {
-    pub(super) fn new(clock: Clock, stack_size: Option<usize>) -> Self {
+    pub(super) fn new(clock: Clock, stack_size: Option<usize>) -> Rc<Self> {
         static NEXT_SERIAL: AtomicU32 = AtomicU32::new(1);
-        Scheduler {
+        Rc::new_cyclic(|me| Scheduler {
             serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
-            ready: RefCell::new(VecDeque::new()),
+            me: Weak::clone(me),
+            ready: RunQueue::new(),
             timers: RefCell::new(Timers::new()),
             clock,
             tasks: RefCell::new(Vec::new()),
@@ -110,7 +123,16 @@ impl Scheduler {
             current: Cell::new(None),
             stack_size,
             outside: Outside::new(false),
-        }
+        })
+    }
+
+    #[cfg(test)]
+    pub(super) fn for_test() -> Rc<Self> {
+        Scheduler::new(Clock::Real, None)
+    }
+
+    pub(super) fn downgrade(&self) -> Weak<Self> {
+        Weak::clone(&self.me)
     }
 
     /// Makes this the scheduler of the thread, unless there is one.
@@ -126,24 +148,21 @@ impl Scheduler {
     pub(crate) fn record(&self, name: Option<&str>, spawned_at: &'static Location<'static>) -> TaskCore {
         let id = self.next_id.replace(self.next_id.get() + 1);
         TaskCore {
-            id,
+            frame: Cell::new(None),
+            state: Cell::new(State::Fresh),
+            signals: Signals::new(),
+            scheduler: self,
+            waiting: Cell::new(None),
             key: Cell::new(TaskKey { scheduler: self.serial, index: 0, generation: 0 }),
+            completion: Completion::new(),
+            id,
             given_name: RefCell::new(name.map(Rc::from)),
             spawned_at,
-            state: Cell::new(State::Fresh),
-            frame: Cell::new(None),
-            waiting: Cell::new(None),
-            cancel_ordered: Cell::new(false),
-            must_cancel: Cell::new(false),
             cancels: Cell::new(0),
             masked: Cell::new(0),
             unswitchable: Cell::new(0),
-            unwinding: Cell::new(false),
             swallowed: Cell::new(0),
-            was_cancelled: Cell::new(false),
             observed: Cell::new(false),
-            joiners: List::new(),
-            callbacks: RefCell::new(Vec::new()),
         }
     }
 
@@ -162,26 +181,34 @@ impl Scheduler {
         place.task = Some(task);
         drop(tasks);
         self.live.set(self.live.get() + 1);
-        self.push(Entry::Step(core));
+        self.ready.push(Entry::Step(core));
     }
 
-    #[inline]
-    fn push(&self, entry: Entry) {
-        self.ready.borrow_mut().push_back(entry);
+    /// Calls a function in the next tick. It can be taken back until then.
+    pub(crate) fn call_soon(&self, call: Box<dyn FnOnce()>) -> Rc<Callback> {
+        let callback = Callback::new(self, call);
+        self.queue(Rc::clone(&callback));
+        callback
     }
 
-    /// Calls a function in the next tick.
-    pub(crate) fn call_soon(&self, call: Box<dyn FnOnce()>) {
-        self.push(Entry::Call(Box::new(call)));
+    /// Puts a callback into the run queue.
+    pub(super) fn queue(&self, callback: Rc<Callback>) {
+        self.ready.push(Entry::Call(callback));
     }
 
     /// Makes a task ready that waits. Others are left as they are.
+    #[inline]
+    pub(super) fn wake_task(&self, task: &TaskCore) {
+        if task.state.get() == State::Parked {
+            task.state.set(State::Ready);
+            self.ready.push(Entry::Step(task.into()));
+        }
+    }
+
+    /// The same, for one that may have ended.
     pub(crate) fn wake(&self, key: TaskKey) {
-        if let Some(task) = self.task(key)
-            && task.core().state.get() == State::Parked
-        {
-            task.core().state.set(State::Ready);
-            self.push(Entry::Step(task.core().into()));
+        if let Some(task) = self.task(key) {
+            self.wake_task(task.core());
         }
     }
 
@@ -204,7 +231,7 @@ impl Scheduler {
 
     /// Whether there is something to do in the next tick.
     pub(super) fn is_ready(&self) -> bool {
-        !self.ready.borrow().is_empty()
+        self.ready.len() > 0
     }
 
     /// How many tasks have not ended.
@@ -230,38 +257,28 @@ impl Scheduler {
         self.timers.borrow().is_pending(key)
     }
 
-    /// Whether this is a task of this scheduler: a handle may have come from another runner of the thread.
-    fn owns(&self, core: &TaskCore) -> bool {
-        let key = core.key.get();
-        let tasks = self.tasks.borrow();
-        let place = tasks.get(key.index as usize);
-        place.and_then(|place| place.task.as_ref()).is_some_and(|task| ptr::eq(task.core(), core))
-    }
-
-    /// Requests the cancellation of a task. Gives whether it was not too late.
+    /// Requests the cancellation of a task of this scheduler. Gives whether it was not too late.
     pub(crate) fn cancel(&self, core: &TaskCore) -> bool {
-        if core.is_done() || !self.owns(core) {
+        if core.is_done() {
             return false;
         }
         core.cancels.set(core.cancels.get() + 1);
-        if core.state.get() == State::Parked && core.masked.get() == 0 {
-            if !core.cancel_waiting() {
-                core.cancel_ordered.set(true);
-                self.wake(core.key.get());
+        let waits = core.state.get() == State::Parked && !core.signals.has(Signals::MASKED);
+        match core.waiting().filter(|_| waits).map(|waiting| waiting.cancel()) {
+            Some(CancelWait::Unwind) => {
+                core.signals.set(Signals::CANCEL_ORDERED);
+                self.wake_task(core);
             }
-        } else {
-            core.must_cancel.set(true);
+            Some(CancelWait::HandedOn) => {}
+            Some(CancelWait::TooLate) | None => core.signals.set(Signals::MUST_CANCEL),
         }
         true
     }
 
     /// Runs one tick. Gives false when there was nothing to do and nothing can happen any more.
     pub(super) fn tick(&self) -> io::Result<bool> {
-        let mut hear = |message| match message {
-            Message::Wake(task) => self.wake(task),
-            Message::Call(call) => self.call_soon(call),
-        };
-        let entries = self.ready.borrow().len();
+        let mut hear = |message| self.hear(message);
+        let entries = self.ready.len();
         if entries > 0 {
             self.outside.look(entries, &mut hear)?;
         } else {
@@ -271,12 +288,36 @@ impl Scheduler {
             }
         }
         self.queue_due_timers();
-        let entries = self.ready.borrow().len();
-        for _ in 0..entries {
-            let Some(entry) = self.ready.borrow_mut().pop_front() else { break };
+        for _ in 0..self.ready.len() {
+            let Some(entry) = self.ready.pop() else { break };
             self.carry_out(entry);
         }
         Ok(true)
+    }
+
+    /// Whether a task waits for something that other threads can bring about.
+    pub(super) fn waits_for_other_threads(&self) -> bool {
+        let tasks = self.tasks.borrow();
+        let mut waiting = tasks.iter().filter_map(|place| place.task.as_ref()?.core().waiting());
+        waiting.any(|waiting| !waiting.is_local())
+    }
+
+    /// Waits until another thread wakes a task. Gives false when the time is over first.
+    pub(super) fn wait_for_other_threads(&self, timeout: Option<Duration>) -> io::Result<bool> {
+        let mut heard = false;
+        self.outside.wait_for_threads(timeout, &mut |message| {
+            heard = true;
+            self.hear(message);
+        })?;
+        Ok(heard)
+    }
+
+    /// Takes what has come from outside.
+    fn hear(&self, message: Message) {
+        match message {
+            Message::Wake(task) => self.wake(task),
+            Message::Call(call) => drop(self.call_soon(call)),
+        }
     }
 
     fn queue_due_timers(&self) {
@@ -286,7 +327,7 @@ impl Scheduler {
         }
         let now = self.clock.now();
         while let Some(key) = timers.pop_due(now) {
-            self.push(Entry::Timer(key));
+            self.ready.push(Entry::Timer(key));
         }
     }
 
@@ -301,16 +342,23 @@ impl Scheduler {
             Entry::Timer(key) => {
                 let action = self.timers.borrow_mut().take(key);
                 match action {
-                    Some(Action::Wake(key)) => self.wake(key),
-                    Some(Action::Call(call)) => self.call(call),
+                    // SAFETY: who waits for a timer takes it back before its wait returns, so it still waits.
+                    Some(Action::Wake(waiter)) => self.wake_task(unsafe { waiter.task().as_ref() }),
+                    Some(Action::Call(callback)) => self.call(callback),
                     None => {}
                 }
             }
-            Entry::Call(call) => self.call(*call),
+            Entry::Call(callback) => self.call(callback),
         }
     }
 
-    fn call(&self, call: Box<dyn FnOnce()>) {
+    fn call(&self, callback: Rc<Callback>) {
+        // A function that is dropped without having been called is code of users too.
+        let call = || {
+            if let Some(call) = callback.take() {
+                call();
+            }
+        };
         if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(call)) {
             super::report::panicked("callback", payload);
         }
@@ -334,7 +382,7 @@ impl Scheduler {
         }
         if core.state.get() == State::Ready {
             // It gave way, or its wait was over before it began.
-            self.push(Entry::Step(core.into()));
+            self.ready.push(Entry::Step(core.into()));
         }
         None
     }
@@ -376,16 +424,10 @@ impl Scheduler {
         Ok(frame)
     }
 
-    /// A task has ended: wakes those who wait for that, and gives its record, which is forgotten here. Its group, which has
-    /// known it for longer than anybody could join it, comes first, as in asyncio.
+    /// A task has ended: wakes those who wait for that, and gives its record, which is forgotten here.
     fn finish(&self, core: &TaskCore) -> Option<Rc<dyn AnyTask>> {
         core.state.set(State::Done);
-        for callback in core.callbacks.take() {
-            self.call_soon(callback);
-        }
-        while let Some(joiner) = core.joiners.complete_first() {
-            self.wake(joiner);
-        }
+        core.completion.complete();
         let key = core.key.get();
         let mut tasks = self.tasks.borrow_mut();
         let place = &mut tasks[key.index as usize];
@@ -410,13 +452,13 @@ fn let_go(ended: Rc<dyn AnyTask>) {
 fn run_task(task: &dyn AnyTask) {
     let core = task.core();
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
-        if core.must_cancel.take() {
+        if core.signals.take(Signals::MUST_CANCEL) {
             task.discard();
             task.fail(Failure::Cancelled);
             return;
         }
         task.run();
-        if core.must_cancel.take() {
+        if core.signals.take(Signals::MUST_CANCEL) {
             // Drops the value, which may panic.
             task.fail(Failure::Cancelled);
         }
@@ -426,7 +468,7 @@ fn run_task(task: &dyn AnyTask) {
         Ok(()) => {}
         Err(payload) => match payload.downcast::<CancelToken>() {
             Ok(token) if token.is_for(core) => {
-                core.unwinding.set(false);
+                core.signals.clear(Signals::UNWINDING);
                 task.fail(Failure::Cancelled);
             }
             Ok(token) => task.fail(Failure::panicked(token)),

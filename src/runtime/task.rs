@@ -13,6 +13,9 @@
 //! A task that has not run has no stack, only its closure in the record. It gets a stack from the top of the
 //! pool when it first runs, and gives it back when it ends.
 //!
+//! What happens at every switch looks at the first cache line of the record only; whatever is out of the ordinary is
+//! a bit in `signals`, so that one comparison tells that there is nothing.
+//!
 //! Cancellation follows asyncio. A request is counted (`cancels`). A parked task has what it waits for cancelled if
 //! that is a task or the like, else it is woken with the order to unwind; every other task gets
 //! `must_cancel`, which is delivered at its next step.
@@ -25,13 +28,16 @@ use std::panic::Location;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
+use super::completion::Completion;
 use super::operation::Waiting;
-use super::wait_list::List;
+use super::outcome::{Outcome, OutcomeOf};
+use super::scheduler::Scheduler;
+use super::signals::Signals;
 use crate::coroutine::Coroutine;
 
 /// Names a task, for good: its scheduler, the number of a place there, and how often that was used before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TaskKey {
+pub(crate) struct TaskKey {
     pub(super) scheduler: u32,
     pub(super) index: u32,
     pub(super) generation: u32,
@@ -46,6 +52,7 @@ impl TaskKey {
 
 /// Where a task stands; see the drawing above.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum State {
     /// Not begun; in the run queue.
     Fresh,
@@ -61,7 +68,7 @@ pub(crate) enum State {
 
 /// How a task ended when it gave no value. Shared by all who ask.
 #[derive(Debug, Clone)]
-pub(crate) enum Failure {
+pub enum Failure {
     /// It was cancelled.
     Cancelled,
     /// Its closure gave an error, or there was no memory for its stack.
@@ -71,7 +78,7 @@ pub(crate) enum Failure {
 }
 
 /// A panic that a task ended with.
-pub(crate) struct Panic {
+pub struct Panic {
     pub(crate) message: String,
     /// For the first who wants it.
     pub(crate) payload: Cell<Option<Box<dyn Any + Send>>>,
@@ -84,6 +91,11 @@ impl fmt::Debug for Panic {
 }
 
 impl Failure {
+    /// Whether it is a cancellation.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        matches!(self, Failure::Cancelled)
+    }
+
     pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Self {
         let message = panic_message(&*payload).to_owned();
         Failure::Panicked(Rc::new(Panic { message, payload: Cell::new(Some(payload)) }))
@@ -105,45 +117,47 @@ pub(super) struct TaskFrame {
     pub(super) task: *const dyn AnyTask,
 }
 
-/// What all tasks have in common.
-pub(crate) struct TaskCore {
+/// What all tasks have in common. One cache line for the switch, then the rest.
+#[repr(C, align(64))]
+pub struct TaskCore {
+    pub(super) frame: Cell<Option<NonNull<TaskFrame>>>,
+    pub(crate) state: Cell<State>,
+    /// What is out of the ordinary.
+    pub(crate) signals: Signals,
+    /// The run that owns it. Never changes; other threads may read it.
+    pub(super) scheduler: *const Scheduler,
+    /// What it waits for, while it is parked.
+    pub(super) waiting: Cell<Option<NonNull<dyn Waiting>>>,
+    /// Set once, before it first runs; other threads may read it after that.
+    pub(crate) key: Cell<TaskKey>,
+    /// Those who wait for its end.
+    pub(crate) completion: Completion,
     /// Counted from 1 in each run.
     pub(crate) id: u64,
-    pub(crate) key: Cell<TaskKey>,
     /// The name that it was given; without, it goes by its number.
     pub(crate) given_name: RefCell<Option<Rc<str>>>,
     pub(crate) spawned_at: &'static Location<'static>,
-    pub(crate) state: Cell<State>,
-    pub(super) frame: Cell<Option<NonNull<TaskFrame>>>,
-    /// What it waits for, while it is parked.
-    pub(super) waiting: Cell<Option<NonNull<dyn Waiting>>>,
-    /// The wait was ended by a cancellation, which the next step raises.
-    pub(super) cancel_ordered: Cell<bool>,
-    /// The next step delivers a cancellation.
-    pub(crate) must_cancel: Cell<bool>,
     /// Requests to cancel, less those taken back.
     pub(crate) cancels: Cell<u32>,
     /// How many `no_cancel` are open.
     pub(crate) masked: Cell<u32>,
     /// How many `no_switch` are open.
     pub(crate) unswitchable: Cell<u32>,
-    /// A cancellation was raised and has been caught by name by nobody yet.
-    pub(crate) unwinding: Cell<bool>,
     /// How often a cancellation was swallowed by somebody who did not name it.
     pub(crate) swallowed: Cell<u32>,
-    /// It ended as cancelled.
-    pub(crate) was_cancelled: Cell<bool>,
     /// Somebody has looked at how it ended, or will.
     pub(crate) observed: Cell<bool>,
-    /// Those who wait for its end.
-    pub(crate) joiners: List,
-    /// Called, through the run queue, when it has ended.
-    pub(crate) callbacks: RefCell<Vec<Box<dyn FnOnce()>>>,
 }
 
 impl TaskCore {
     pub(crate) fn is_done(&self) -> bool {
         self.state.get() == State::Done
+    }
+
+    /// Its run, which is alive until the task has ended.
+    pub(crate) fn scheduler(&self) -> Option<&Scheduler> {
+        // SAFETY: a run that goes ends its tasks first, or leaks itself.
+        if self.is_done() { None } else { Some(unsafe { &*self.scheduler }) }
     }
 
     /// Its name: the one that it was given, or asyncio's `Task-1`.
@@ -156,7 +170,7 @@ impl TaskCore {
     pub(crate) fn uncancel(&self) -> u32 {
         let left = self.cancels.get().saturating_sub(1);
         if self.cancels.replace(left) > 0 && left == 0 {
-            self.must_cancel.set(false);
+            self.signals.clear(Signals::MUST_CANCEL);
         }
         left
     }
@@ -164,24 +178,32 @@ impl TaskCore {
     /// What it waits for, for reports. Nothing of the task runs meanwhile.
     pub(crate) fn waiting_for(&self) -> Option<String> {
         struct Text<'a>(&'a dyn Waiting);
-        impl std::fmt::Display for Text<'_> {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        impl fmt::Display for Text<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.describe(f)
             }
         }
-        // SAFETY: what a parked task waits for lies on its stack, and is taken out before the wait returns.
-        self.waiting.get().map(|waiting| Text(unsafe { waiting.as_ref() }).to_string())
+        self.waiting().map(|waiting| Text(waiting).to_string())
     }
 
-    /// Cancels what the task waits for, where that can be cancelled itself.
-    pub(super) fn cancel_waiting(&self) -> bool {
-        // SAFETY: as above.
-        self.waiting.get().is_some_and(|waiting| unsafe { waiting.as_ref() }.cancel())
+    /// What it waits for.
+    pub(super) fn waiting(&self) -> Option<&dyn Waiting> {
+        // SAFETY: what a parked task waits for lies on its stack, and is taken out before the wait returns.
+        self.waiting.get().map(|waiting| unsafe { &*waiting.as_ptr() })
+    }
+}
+
+impl fmt::Debug for TaskCore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskCore")
+            .field("id", &self.id)
+            .field("state", &self.state.get())
+            .finish_non_exhaustive()
     }
 }
 
 /// A task without its types.
-pub(crate) trait AnyTask {
+pub(crate) trait AnyTask: Outcome {
     fn core(&self) -> &TaskCore;
 
     /// Runs the closure, and keeps what it gives. In the task's own context, once.
@@ -192,19 +214,10 @@ pub(crate) trait AnyTask {
 
     /// Keeps the reason why there is no value.
     fn fail(&self, failure: Failure);
-
-    /// The reason why there is no value, where there is one.
-    fn failure(&self) -> Option<Failure>;
 }
 
 /// A task whose values have this type.
-pub(crate) trait TaskOf<T>: AnyTask {
-    /// How the task ended: its value once, a failure each time.
-    fn take(&self) -> Option<Result<T, Failure>>;
-
-    /// Puts a value back that was taken.
-    fn put(&self, value: T);
-}
+pub(crate) trait TaskOf<T>: AnyTask + OutcomeOf<T> {}
 
 /// A task: one allocation for the record, the closure and the result.
 pub(crate) struct Task<T, F> {
@@ -245,27 +258,61 @@ impl<T, F: FnOnce() -> Result<T, Failure>> AnyTask for Task<T, F> {
         drop(self.body.take());
     }
 
-    fn failure(&self) -> Option<Failure> {
-        self.result.borrow().as_ref()?.as_ref().err().cloned()
-    }
-
     fn fail(&self, failure: Failure) {
-        self.core.was_cancelled.set(matches!(failure, Failure::Cancelled));
         let old = self.result.replace(Some(Err(failure)));
         drop(old);
     }
 }
 
-impl<T, F: FnOnce() -> Result<T, Failure>> TaskOf<T> for Task<T, F> {
-    fn take(&self) -> Option<Result<T, Failure>> {
-        let mut result = self.result.borrow_mut();
-        match &*result {
-            Some(Err(failure)) => Some(Err(failure.clone())),
-            _ => result.take(),
+impl<T, F: FnOnce() -> Result<T, Failure>> Outcome for Task<T, F> {
+    fn completion(&self) -> &Completion {
+        &self.core.completion
+    }
+
+    fn cancel(&self) -> bool {
+        self.core.scheduler().is_some_and(|scheduler| scheduler.cancel(&self.core))
+    }
+
+    fn failure(&self) -> Option<Failure> {
+        if !self.core.is_done() {
+            return None;
         }
+        self.result.borrow().as_ref()?.as_ref().err().cloned()
+    }
+
+    fn note_observed(&self) {
+        self.core.observed.set(true);
+    }
+
+    fn task(&self) -> Option<&TaskCore> {
+        Some(&self.core)
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {} {:?}", self.core.id, &*self.core.name())
+    }
+}
+
+impl<T, F: FnOnce() -> Result<T, Failure>> OutcomeOf<T> for Task<T, F> {
+    fn take(&self) -> Option<Result<T, Failure>> {
+        if !self.core.is_done() {
+            return None;
+        }
+        take_once(&self.result)
     }
 
     fn put(&self, value: T) {
         *self.result.borrow_mut() = Some(Ok(value));
+    }
+}
+
+impl<T, F: FnOnce() -> Result<T, Failure>> TaskOf<T> for Task<T, F> {}
+
+/// Takes a value out, or copies a failure, which stays.
+pub(crate) fn take_once<T>(result: &RefCell<Option<Result<T, Failure>>>) -> Option<Result<T, Failure>> {
+    let mut result = result.borrow_mut();
+    match &*result {
+        Some(Err(failure)) => Some(Err(failure.clone())),
+        _ => result.take(),
     }
 }

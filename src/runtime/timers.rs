@@ -174,7 +174,7 @@ mod tests {
         for (i, ms) in [5, 3, 5, 1, 3].into_iter().enumerate() {
             timers.insert(at(ms), i as u32);
         }
-        assert_eq!(drain(&mut timers, at(0)), []);
+        assert_eq!(drain(&mut timers, at(0)), [0; 0]);
         assert_eq!(drain(&mut timers, at(3)), [3, 1, 4]);
         assert_eq!(timers.next_deadline(), Some(at(5)));
         assert_eq!(drain(&mut timers, at(9)), [0, 2]);

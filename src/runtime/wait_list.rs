@@ -5,30 +5,73 @@
 //!            on the   on the
 //!            stack of stack of
 //!            task 3   task 7
+//!
+//!              link             complete
+//!   IDLE ─────────────▶ WAITING ─────────▶ COMPLETED ──┐
+//!    ▲                     │    cancel                 │ remove, by the waiter
+//!    │                     └─────────────▶ CANCELLED ──┤
+//!    └─────────────────────────────────────────────────┘
 //! ```
 //!
-//! A node is linked by the task that waits, before it parks. Whoever completes the wait takes the node out, marks it
-//! and wakes the task; the task takes out nodes that are still linked before its wait returns, however that
-//! ends. So a list never holds a node whose frame is gone, and waiting allocates nothing. A node that is
-//! dropped while it is linked takes itself out.
+//! A node is linked by the task that waits, before it parks. Whoever completes the wait marks the node and wakes the task; where
+//! the task itself is cancelled, the scheduler marks it. The task takes the node out before its wait returns, however that
+//! ends. So a list never holds a node whose frame is gone, and waiting allocates nothing.
 //!
-//! All of it happens on one thread: lists and nodes are cells, and neither is `Send`.
+//! A node that was completed or cancelled may stay in its place until the waiter takes it out, as asyncio's waiters do: a lock
+//! must not pass by somebody who was woken for it and has not run yet. `complete_first` leaves it there,
+//! `pop_first` does not. Either way each node is completed once, and finding the first that waits takes constant
+//! time on the whole, since the list knows up to where all are done.
+//!
+//! # Threads
+//!
+//! Lists and nodes are plain cells. A list, and all nodes that are linked to it, is touched either by one thread alone, or only under the lock
+//! that holds the list ([`Guarded`](super::guarded::Guarded)). That is why a node is reached through its list alone, and
+//! why waking happens right there, before the lock is released: the waiter can't leave before it has the lock, so neither its
+//! node nor its task goes meanwhile.
+//!
+//! A list may also hold callbacks ([`Callback`]), in the order in which they came; they own themselves while they are linked.
 
 use std::cell::Cell;
 use std::marker::PhantomPinned;
 use std::pin::Pin;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
+use std::rc::Rc;
 
-use super::task::TaskKey;
+use super::callback::Callback;
+use super::operation::CancelWait;
+use super::waiter::Waiter;
+
+/// How a wait stands; see the drawing above.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum State {
+    #[default]
+    Idle,
+    Waiting,
+    Completed,
+    Cancelled,
+}
+
+/// Whom a node stands for.
+#[derive(Debug, Clone, Copy, Default)]
+enum Target {
+    #[default]
+    Nobody,
+    Task(Waiter),
+    /// Counts as one owner of the callback.
+    Callback(NonNull<Callback>),
+    /// A number that is noted.
+    #[cfg(test)]
+    Probe(u32),
+}
 
 /// One wait of one task. Pinned while it is linked.
 #[derive(Debug, Default)]
 pub(crate) struct Node {
-    task: Cell<Option<TaskKey>>,
-    list: Cell<Option<NonNull<List>>>,
+    target: Cell<Target>,
     previous: Cell<Option<NonNull<Node>>>,
     next: Cell<Option<NonNull<Node>>>,
-    completed: Cell<bool>,
+    state: Cell<State>,
+    linked: Cell<bool>,
     _pinned: PhantomPinned,
 }
 
@@ -37,141 +80,282 @@ pub(crate) struct Node {
 pub(crate) struct List {
     first: Cell<Option<NonNull<Node>>>,
     last: Cell<Option<NonNull<Node>>>,
+    /// All nodes before this one are completed or cancelled.
+    cursor: Cell<Option<NonNull<Node>>>,
+    /// How many are linked and not cancelled.
+    live: Cell<usize>,
 }
 
-impl Node {
-    /// Whether somebody completed the wait.
-    pub(crate) fn is_completed(&self) -> bool {
-        self.completed.get()
-    }
-
-    /// Puts it at the end of the list, to wake `task`.
-    pub(crate) fn link(self: Pin<&Self>, list: &List, task: TaskKey) {
-        debug_assert!(self.list.get().is_none(), "a node is in one list at a time");
-        self.completed.set(false);
-        self.task.set(Some(task));
-        self.list.set(Some(list.into()));
-        self.previous.set(list.last.get());
-        self.next.set(None);
-        let me = NonNull::from(self.get_ref());
-        match list.last.replace(Some(me)) {
-            // SAFETY: linked nodes are alive.
-            Some(last) => unsafe { last.as_ref() }.next.set(Some(me)),
-            None => list.first.set(Some(me)),
-        }
-    }
-
-    /// A wake-up that came was used.
-    pub(crate) fn forget_completion(&self) {
-        self.completed.set(false);
-    }
-
-    /// Takes it out of its list, and gives whether a wake-up came that was not used.
-    pub(crate) fn leave(&self) -> bool {
-        self.unlink();
-        self.completed.take()
-    }
-
-    /// Takes it out of its list, if it is in one.
-    pub(crate) fn unlink(&self) {
-        let Some(list) = self.list.take() else { return };
-        let (previous, next) = (self.previous.take(), self.next.take());
-        // SAFETY: a list outlives its nodes or empties itself first; neighbours are linked and so alive.
-        unsafe {
-            let list = list.as_ref();
-            match previous {
-                Some(node) => node.as_ref().next.set(next),
-                None => list.first.set(next),
-            }
-            match next {
-                Some(node) => node.as_ref().previous.set(previous),
-                None => list.last.set(previous),
-            }
-        }
-    }
-}
+// SAFETY: a list that several threads can reach, and its nodes, are touched only under the lock that holds the list; see the
+// head of this file. Those that hold callbacks, which stay on their thread, are in types that are not `Send`.
+unsafe impl Send for List {}
 
 impl Drop for Node {
     fn drop(&mut self) {
-        self.unlink();
+        if self.linked.get() {
+            // Other nodes and the list point to it. Nothing that is checked can lead here.
+            eprintln!("cede: a wait was left without being withdrawn, which is a fault of cede: aborting");
+            std::process::abort();
+        }
     }
 }
 
 impl List {
     /// A list without waiters.
     pub(crate) const fn new() -> Self {
-        List { first: Cell::new(None), last: Cell::new(None) }
+        List { first: Cell::new(None), last: Cell::new(None), cursor: Cell::new(None), live: Cell::new(0) }
     }
 
-    /// Whether nobody waits.
+    /// Whether no node is linked.
     pub(crate) fn is_empty(&self) -> bool {
         self.first.get().is_none()
     }
 
-    /// Completes the wait of the first node, and gives the task to wake.
-    pub(crate) fn complete_first(&self) -> Option<TaskKey> {
-        let first = self.first.get()?;
+    /// Whether every node that is linked was cancelled.
+    pub(crate) fn all_cancelled(&self) -> bool {
+        self.live.get() == 0
+    }
+
+    /// Whether somebody waits whose wait has not ended.
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.first_waiting().is_some()
+    }
+
+    /// How many wait whose wait has not ended.
+    pub(crate) fn count_waiting(&self) -> usize {
+        let mut count = 0;
+        let mut at = self.cursor.get();
+        while let Some(node) = at {
+            // SAFETY: linked nodes are alive.
+            let node = unsafe { node.as_ref() };
+            count += usize::from(node.state.get() == State::Waiting);
+            at = node.next.get();
+        }
+        count
+    }
+
+    /// Puts a node at the end, to wake a task.
+    pub(crate) fn link(&self, node: Pin<&Node>, waiter: Waiter) {
+        self.append(node.get_ref(), Target::Task(waiter));
+    }
+
+    /// Puts a callback at the end. The list owns it until it is taken out.
+    pub(super) fn link_callback(&self, callback: Rc<Callback>) {
+        callback.list.set(self);
+        let raw = Rc::into_raw(callback);
+        // SAFETY: it lives as long as the count does that the list holds from now on.
+        let node = unsafe { &(*raw).node };
+        self.append(node, Target::Callback(NonNull::new(raw.cast_mut()).expect("an `Rc` is not null")));
+    }
+
+    fn append(&self, node: &Node, target: Target) {
+        debug_assert!(!node.linked.get(), "a node is in one list at a time");
+        let me = NonNull::from(node);
+        node.target.set(target);
+        node.state.set(State::Waiting);
+        node.linked.set(true);
+        node.next.set(None);
+        let last = self.last.replace(Some(me));
+        node.previous.set(last);
+        match last {
+            // SAFETY: linked nodes are alive.
+            Some(last) => unsafe { last.as_ref() }.next.set(Some(me)),
+            None => self.first.set(Some(me)),
+        }
+        if self.cursor.get().is_none() {
+            self.cursor.set(Some(me));
+        }
+        self.live.set(self.live.get() + 1);
+    }
+
+    /// How a wait stands.
+    pub(crate) fn state(&self, node: &Node) -> State {
+        node.state.get()
+    }
+
+    /// Takes a node out, if it is linked, and says how its wait stood.
+    pub(crate) fn remove(&self, node: &Node) -> State {
+        let state = node.state.replace(State::Idle);
+        if node.linked.get() {
+            if state != State::Cancelled {
+                self.live.set(self.live.get() - 1);
+            }
+            self.unlink(node);
+        }
+        state
+    }
+
+    /// The task that waits is being cancelled. False where the wait has been completed already.
+    pub(crate) fn cancel(&self, node: &Node) -> bool {
+        if node.state.get() != State::Waiting {
+            return false;
+        }
+        node.state.set(State::Cancelled);
+        self.live.set(self.live.get() - 1);
+        true
+    }
+
+    /// The same, as the answer of an operation.
+    pub(crate) fn cancel_wait(&self, node: &Node) -> CancelWait {
+        if self.cancel(node) { CancelWait::Unwind } else { CancelWait::TooLate }
+    }
+
+    /// What a wait was completed for was had: nothing is to be handed on when the node is removed.
+    #[inline]
+    pub(crate) fn use_up(&self, node: &Node) {
+        if node.state.get() == State::Completed {
+            node.state.set(State::Idle);
+        }
+    }
+
+    /// Completes the wait of the first that waits, which stays in its place. False if nobody does.
+    pub(crate) fn complete_first(&self) -> bool {
+        let Some(first) = self.first_waiting() else { return false };
         // SAFETY: linked nodes are alive.
         let node = unsafe { first.as_ref() };
-        node.unlink();
-        node.completed.set(true);
-        node.task.take()
+        node.state.set(State::Completed);
+        self.cursor.set(node.next.get());
+        node.wake();
+        true
+    }
+
+    /// Completes the wait of the node at the head, unless that is completed or cancelled. False if it is, or there is none.
+    pub(crate) fn complete_head(&self) -> bool {
+        self.first.get().is_some() && self.first_waiting() == self.first.get() && self.complete_first()
+    }
+
+    /// Completes the wait of the first that waits, and takes it out. False if nobody does.
+    pub(crate) fn pop_first(&self) -> bool {
+        let Some(first) = self.first_waiting() else { return false };
+        // SAFETY: linked nodes are alive.
+        let node = unsafe { first.as_ref() };
+        node.state.set(State::Completed);
+        self.live.set(self.live.get() - 1);
+        self.unlink(node);
+        node.wake();
+        true
+    }
+
+    /// Completes all waits, and takes the nodes out.
+    pub(crate) fn pop_all(&self) {
+        while self.pop_first() {}
+    }
+
+    /// Completes all waits; the nodes stay in their places.
+    pub(crate) fn complete_all(&self) {
+        while self.complete_first() {}
+    }
+
+    /// Takes a callback out, if it is linked here. Gives whether it was.
+    pub(super) fn remove_callback(&self, callback: &Rc<Callback>) -> bool {
+        if !callback.node.linked.get() || !ptr::eq(callback.list.get(), self) {
+            return false;
+        }
+        self.remove(&callback.node);
+        callback.node.target.take();
+        // SAFETY: the count that the list held; the caller has another.
+        unsafe { Rc::decrement_strong_count(Rc::as_ptr(callback)) };
+        true
+    }
+
+    fn first_waiting(&self) -> Option<NonNull<Node>> {
+        let mut at = self.cursor.get();
+        while let Some(node) = at {
+            // SAFETY: linked nodes are alive.
+            let node = unsafe { node.as_ref() };
+            if node.state.get() == State::Waiting {
+                break;
+            }
+            at = node.next.get();
+        }
+        self.cursor.set(at);
+        at
+    }
+
+    fn unlink(&self, node: &Node) {
+        let (previous, next) = (node.previous.take(), node.next.take());
+        node.linked.set(false);
+        if self.cursor.get() == Some(node.into()) {
+            self.cursor.set(next);
+        }
+        // SAFETY: neighbours are linked, and so alive.
+        unsafe {
+            match previous {
+                Some(node) => node.as_ref().next.set(next),
+                None => self.first.set(next),
+            }
+            match next {
+                Some(node) => node.as_ref().previous.set(previous),
+                None => self.last.set(previous),
+            }
+        }
+    }
+}
+
+impl Node {
+    /// Wakes whom the node stands for; a callback was owned by the list until now.
+    #[inline]
+    fn wake(&self) {
+        match self.target.take() {
+            Target::Task(waiter) => waiter.wake(),
+            // SAFETY: the count that the list held.
+            Target::Callback(callback) => Callback::queue(unsafe { Rc::from_raw(callback.as_ptr()) }),
+            Target::Nobody => {}
+            #[cfg(test)]
+            Target::Probe(number) => probe::NOTED.with_borrow_mut(|noted| noted.push(number)),
+        }
+    }
+}
+
+/// Waiters that are no tasks but numbers, for the tests of what has a list.
+#[cfg(test)]
+pub(crate) mod probe {
+    use super::*;
+    use std::cell::RefCell;
+
+    thread_local!(pub(super) static NOTED: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) });
+
+    /// A wait that goes on as long as this lives.
+    pub(crate) struct Probe<'a> {
+        list: &'a List,
+        node: Pin<Box<Node>>,
+    }
+
+    impl<'a> Probe<'a> {
+        pub(crate) fn link(list: &'a List, number: u32) -> Self {
+            let node = Box::pin(Node::default());
+            list.append(&node, Target::Probe(number));
+            Probe { list, node }
+        }
+    }
+
+    impl Drop for Probe<'_> {
+        fn drop(&mut self) {
+            self.list.remove(&self.node);
+        }
+    }
+
+    /// The numbers of those that were woken since the last call.
+    pub(crate) fn woken() -> Vec<u32> {
+        NOTED.take()
     }
 }
 
 impl Drop for List {
+    /// Nobody waits for what is going, since whoever waits borrows it; callbacks may be left, and are dropped.
     fn drop(&mut self) {
-        while self.complete_first().is_some() {}
+        while let Some(first) = self.first.get() {
+            // SAFETY: linked nodes are alive.
+            let node = unsafe { first.as_ref() };
+            self.unlink(node);
+            node.state.set(State::Idle);
+            if let Target::Callback(callback) = node.target.take() {
+                // SAFETY: the count that the list held.
+                drop(unsafe { Rc::from_raw(callback.as_ptr()) });
+            }
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::pin::pin;
-
-    fn key(index: u32) -> TaskKey {
-        TaskKey::for_test(index)
-    }
-
-    #[test]
-    fn waiters_are_completed_in_the_order_in_which_they_came() {
-        let list = List::new();
-        let nodes: [_; 3] = std::array::from_fn(|_| Box::pin(Node::default()));
-        for (i, node) in nodes.iter().enumerate() {
-            node.as_ref().link(&list, key(i as u32));
-        }
-        assert!(!list.is_empty());
-        assert_eq!(list.complete_first(), Some(key(0)));
-        assert!(nodes[0].is_completed() && !nodes[1].is_completed());
-        assert_eq!(list.complete_first(), Some(key(1)));
-        assert_eq!(list.complete_first(), Some(key(2)));
-        assert_eq!(list.complete_first(), None);
-    }
-
-    #[test]
-    fn a_node_that_goes_takes_itself_out_wherever_it_stands() {
-        for gone in 0..3 {
-            let list = List::new();
-            let mut nodes: Vec<_> = (0..3).map(|_| Some(Box::pin(Node::default()))).collect();
-            for (i, node) in nodes.iter().enumerate() {
-                node.as_ref().unwrap().as_ref().link(&list, key(i as u32));
-            }
-            nodes[gone] = None;
-            let left: Vec<_> = std::iter::from_fn(|| list.complete_first()).collect();
-            let expected: Vec<_> = (0..3).filter(|&i| i != gone as u32).map(key).collect();
-            assert_eq!(left, expected);
-        }
-    }
-
-    #[test]
-    fn a_list_that_goes_leaves_its_nodes_completed() {
-        let node = pin!(Node::default());
-        {
-            let list = List::new();
-            node.as_ref().link(&list, key(1));
-        }
-        assert!(node.is_completed());
-        node.unlink();
-    }
-}
+mod tests;

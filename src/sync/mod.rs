@@ -2,4 +2,6 @@
 
 mod queue;
 
-pub use queue::{GetNowaitError, Getting, PutError, PutNowaitError, Putting, Queue, QueueShutDown};
+pub use queue::{
+    DoneTooOften, GetNowaitError, Getting, PutError, PutNowaitError, Putting, Queue, QueueShutDown,
+};

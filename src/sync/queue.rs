@@ -1,26 +1,31 @@
-//! A first-in first-out queue between tasks of one thread: `asyncio.Queue`.
+//! A first-in first-out queue between tasks: `asyncio.Queue`.
 //!
 //! Waiters are woken, not handed the item: whoever runs first takes it, and one that was woken for nothing waits again, as
 //! in asyncio. A waiter that was woken and then goes away without taking its turn passes the wake-up on, so
 //! none is lost.
 
-use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
 
+use pin_project_lite::pin_project;
 use thiserror::Error;
 
-use crate::runtime::TaskKey;
-use crate::runtime::operation::{Operation, sealed};
-use crate::runtime::scheduler::with_scheduler;
-use crate::runtime::wait_list::{List, Node};
+use crate::runtime::guarded::Guarded;
+use crate::runtime::operation::{CancelWait, Operation, sealed};
+use crate::runtime::wait_list::{List, Node, State as Wait};
+use crate::runtime::waiter::Waiter;
 
 /// The queue was shut down: it takes no more items, and has no more to give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the queue was shut down")]
 pub struct QueueShutDown;
+
+/// `task_done` was called more often than items were put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("task_done was called more often than items were put")]
+pub struct DoneTooOften;
 
 /// Why there was no item at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -107,15 +112,33 @@ impl<T> std::error::Error for PutNowaitError<T> {}
 /// }).unwrap();
 /// ```
 pub struct Queue<T> {
-    items: RefCell<VecDeque<T>>,
+    state: Guarded<State<T>>,
     capacity: Option<usize>,
+    made_at: &'static Location<'static>,
+}
+
+struct State<T> {
+    items: VecDeque<T>,
     getters: List,
     putters: List,
     /// Items put and not yet done.
-    unfinished: Cell<usize>,
+    unfinished: usize,
     idle_waiters: List,
-    shut: Cell<bool>,
-    made_at: &'static Location<'static>,
+    shut: bool,
+}
+
+impl<T> State<T> {
+    #[inline]
+    fn get(&mut self) -> Result<T, GetNowaitError> {
+        match self.items.pop_front() {
+            Some(item) => {
+                self.putters.pop_first();
+                Ok(item)
+            }
+            None if self.shut => Err(GetNowaitError::ShutDown),
+            None => Err(GetNowaitError::Empty),
+        }
+    }
 }
 
 impl<T> fmt::Debug for Queue<T> {
@@ -128,18 +151,6 @@ impl<T> Default for Queue<T> {
     #[track_caller]
     fn default() -> Self {
         Queue::unbounded()
-    }
-}
-
-fn wake_first(list: &List) {
-    if let Some(task) = list.complete_first() {
-        with_scheduler(|scheduler| scheduler.wake(task));
-    }
-}
-
-fn wake_all(list: &List) {
-    while !list.is_empty() {
-        wake_first(list);
     }
 }
 
@@ -158,21 +169,20 @@ impl<T> Queue<T> {
 
     #[track_caller]
     fn with_capacity_limit(capacity: Option<usize>) -> Self {
-        Queue {
-            items: RefCell::new(VecDeque::new()),
-            capacity,
+        let state = State {
+            items: VecDeque::new(),
             getters: List::new(),
             putters: List::new(),
-            unfinished: Cell::new(0),
+            unfinished: 0,
             idle_waiters: List::new(),
-            shut: Cell::new(false),
-            made_at: Location::caller(),
-        }
+            shut: false,
+        };
+        Queue { state: Guarded::new(state), capacity, made_at: Location::caller() }
     }
 
     /// How many items there are.
     pub fn len(&self) -> usize {
-        self.items.borrow().len()
+        self.state.lock().items.len()
     }
 
     /// Whether there is no item.
@@ -182,7 +192,11 @@ impl<T> Queue<T> {
 
     /// Whether there is no room.
     pub fn is_full(&self) -> bool {
-        self.capacity.is_some_and(|capacity| self.len() >= capacity)
+        self.is_full_at(self.len())
+    }
+
+    fn is_full_at(&self, len: usize) -> bool {
+        self.capacity.is_some_and(|capacity| len >= capacity)
     }
 
     /// Puts an item in, and waits for room if there is none.
@@ -213,16 +227,7 @@ impl<T> Queue<T> {
     ///
     /// Gives the item back if there is none, or the queue was shut down.
     pub fn put_nowait(&self, item: T) -> Result<(), PutNowaitError<T>> {
-        if self.shut.get() {
-            return Err(PutNowaitError::ShutDown(item));
-        }
-        if self.is_full() {
-            return Err(PutNowaitError::Full(item));
-        }
-        self.items.borrow_mut().push_back(item);
-        self.unfinished.set(self.unfinished.get() + 1);
-        wake_first(&self.getters);
-        Ok(())
+        self.put_into(&mut self.state.lock(), item)
     }
 
     /// Takes the oldest item, and waits for one if there is none.
@@ -253,45 +258,40 @@ impl<T> Queue<T> {
     ///
     /// If there is none.
     pub fn get_nowait(&self) -> Result<T, GetNowaitError> {
-        let item = self.items.borrow_mut().pop_front();
-        match item {
-            Some(item) => {
-                wake_first(&self.putters);
-                Ok(item)
-            }
-            None if self.shut.get() => Err(GetNowaitError::ShutDown),
-            None => Err(GetNowaitError::Empty),
-        }
+        self.state.lock().get()
     }
 
     /// Shuts the queue down: it takes no more items, and who waits is told. What is in it can still be taken, unless
     /// `immediate`: then it is dropped, and counts as done.
     pub fn shutdown(&self, immediate: bool) {
-        self.shut.set(true);
-        let dropped = if immediate { self.items.take() } else { VecDeque::new() };
+        let mut state = self.state.lock();
+        state.shut = true;
+        let dropped = if immediate { std::mem::take(&mut state.items) } else { VecDeque::new() };
         if immediate {
-            self.unfinished.set(self.unfinished.get().saturating_sub(dropped.len()));
-            if self.unfinished.get() == 0 {
-                wake_all(&self.idle_waiters);
+            state.unfinished = state.unfinished.saturating_sub(dropped.len());
+            if state.unfinished == 0 {
+                state.idle_waiters.complete_all();
             }
         }
-        wake_all(&self.getters);
-        wake_all(&self.putters);
-        // Last, since it runs the destructors of the items, which may panic.
+        state.getters.pop_all();
+        state.putters.pop_all();
+        // Last, and without the lock, since it runs the destructors of the items, which may panic.
+        drop(state);
         drop(dropped);
     }
 
     /// Says that an item which was taken has been dealt with, for [`join`](Queue::join).
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// Panics when called more often than items were put.
-    pub fn task_done(&self) {
-        let left = self.unfinished.get().checked_sub(1);
-        self.unfinished.set(left.expect("cede: task_done() was called more often than items were put"));
-        if self.unfinished.get() == 0 {
-            wake_all(&self.idle_waiters);
+    /// When it is called more often than items were put.
+    pub fn task_done(&self) -> Result<(), DoneTooOften> {
+        let mut state = self.state.lock();
+        state.unfinished = state.unfinished.checked_sub(1).ok_or(DoneTooOften)?;
+        if state.unfinished == 0 {
+            state.idle_waiters.complete_all();
         }
+        Ok(())
     }
 
     /// Waits until all items that were put have been dealt with.
@@ -303,6 +303,20 @@ impl<T> Queue<T> {
         Idle { queue: self, node: Node::default() }.wait();
     }
 
+    #[inline]
+    fn put_into(&self, state: &mut State<T>, item: T) -> Result<(), PutNowaitError<T>> {
+        if state.shut {
+            return Err(PutNowaitError::ShutDown(item));
+        }
+        if self.is_full_at(state.items.len()) {
+            return Err(PutNowaitError::Full(item));
+        }
+        state.items.push_back(item);
+        state.unfinished += 1;
+        state.getters.pop_first();
+        Ok(())
+    }
+
     fn describe(&self, verb: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.capacity {
             Some(capacity) => write!(f, "{verb} Queue({}/{capacity}) made at {}", self.len(), self.made_at),
@@ -311,11 +325,14 @@ impl<T> Queue<T> {
     }
 }
 
-/// The operation of [`Queue::get`].
-#[derive(Debug)]
-pub struct Getting<'a, T> {
-    queue: &'a Queue<T>,
-    node: Node,
+pin_project! {
+    /// The operation of [`Queue::get`].
+    #[derive(Debug)]
+    pub struct Getting<'a, T> {
+        queue: &'a Queue<T>,
+        #[pin]
+        node: Node,
+    }
 }
 
 impl<T> sealed::Sealed for Getting<'_, T> {}
@@ -324,25 +341,39 @@ impl<T> Operation for Getting<'_, T> {
     type Output = Result<T, QueueShutDown>;
 
     fn attempt(self: Pin<&mut Self>) -> Option<Self::Output> {
-        let output = match self.queue.get_nowait() {
+        let mut state = self.queue.state.lock();
+        let output = match state.get() {
             Ok(item) => Ok(item),
             Err(GetNowaitError::ShutDown) => Err(QueueShutDown),
             Err(GetNowaitError::Empty) => return None,
         };
-        self.node.forget_completion();
+        state.getters.use_up(&self.node);
         Some(output)
     }
 
-    fn register(self: Pin<&mut Self>, task: TaskKey) {
-        let this = self.into_ref();
-        // SAFETY: a projection to a field that is pinned with the whole.
-        unsafe { this.map_unchecked(|this| &this.node) }.link(&this.queue.getters, task);
+    fn register(self: Pin<&mut Self>, waiter: Waiter) {
+        let this = self.project();
+        let state = this.queue.state.lock();
+        if state.shut || !state.items.is_empty() {
+            waiter.wake_later();
+        } else {
+            state.getters.link(this.node.as_ref(), waiter);
+        }
     }
 
     fn withdraw(self: Pin<&mut Self>) {
-        if self.node.leave() && !self.queue.is_empty() {
-            wake_first(&self.queue.getters);
+        let state = self.queue.state.lock();
+        if state.getters.remove(&self.node) == Wait::Completed && !state.items.is_empty() {
+            state.getters.pop_first();
         }
+    }
+
+    fn cancel(&self) -> CancelWait {
+        self.queue.state.lock().getters.cancel_wait(&self.node)
+    }
+
+    fn is_local(&self) -> bool {
+        false
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -350,11 +381,14 @@ impl<T> Operation for Getting<'_, T> {
     }
 }
 
-/// The operation of [`Queue::put`].
-pub struct Putting<'a, T> {
-    queue: &'a Queue<T>,
-    item: Option<T>,
-    node: Node,
+pin_project! {
+    /// The operation of [`Queue::put`].
+    pub struct Putting<'a, T> {
+        queue: &'a Queue<T>,
+        item: Option<T>,
+        #[pin]
+        node: Node,
+    }
 }
 
 impl<T> fmt::Debug for Putting<'_, T> {
@@ -369,30 +403,43 @@ impl<T> Operation for Putting<'_, T> {
     type Output = Result<(), PutError<T>>;
 
     fn attempt(self: Pin<&mut Self>) -> Option<Self::Output> {
-        // SAFETY: the item is not pinned, only the node is.
-        let this = unsafe { self.get_unchecked_mut() };
-        let output = match this.queue.put_nowait(this.item.take()?) {
+        let this = self.project();
+        let mut state = this.queue.state.lock();
+        let output = match this.queue.put_into(&mut state, this.item.take()?) {
             Ok(()) => Ok(()),
             Err(PutNowaitError::ShutDown(item)) => Err(PutError(item)),
             Err(PutNowaitError::Full(item)) => {
-                this.item = Some(item);
+                *this.item = Some(item);
                 return None;
             }
         };
-        this.node.forget_completion();
+        state.putters.use_up(&this.node);
         Some(output)
     }
 
-    fn register(self: Pin<&mut Self>, task: TaskKey) {
-        let this = self.into_ref();
-        // SAFETY: a projection to a field that is pinned with the whole.
-        unsafe { this.map_unchecked(|this| &this.node) }.link(&this.queue.putters, task);
+    fn register(self: Pin<&mut Self>, waiter: Waiter) {
+        let this = self.project();
+        let state = this.queue.state.lock();
+        if state.shut || !this.queue.is_full_at(state.items.len()) {
+            waiter.wake_later();
+        } else {
+            state.putters.link(this.node.as_ref(), waiter);
+        }
     }
 
     fn withdraw(self: Pin<&mut Self>) {
-        if self.node.leave() && !self.queue.is_full() {
-            wake_first(&self.queue.putters);
+        let state = self.queue.state.lock();
+        if state.putters.remove(&self.node) == Wait::Completed && !self.queue.is_full_at(state.items.len()) {
+            state.putters.pop_first();
         }
+    }
+
+    fn cancel(&self) -> CancelWait {
+        self.queue.state.lock().putters.cancel_wait(&self.node)
+    }
+
+    fn is_local(&self) -> bool {
+        false
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -400,10 +447,13 @@ impl<T> Operation for Putting<'_, T> {
     }
 }
 
-/// The operation of [`Queue::join`].
-struct Idle<'a, T> {
-    queue: &'a Queue<T>,
-    node: Node,
+pin_project! {
+    // The operation of `Queue::join`.
+    struct Idle<'a, T> {
+        queue: &'a Queue<T>,
+        #[pin]
+        node: Node,
+    }
 }
 
 impl<T> sealed::Sealed for Idle<'_, T> {}
@@ -412,17 +462,30 @@ impl<T> Operation for Idle<'_, T> {
     type Output = ();
 
     fn attempt(self: Pin<&mut Self>) -> Option<()> {
-        (self.queue.unfinished.get() == 0 || self.node.is_completed()).then_some(())
+        let state = self.queue.state.lock();
+        (state.unfinished == 0 || state.idle_waiters.state(&self.node) == Wait::Completed).then_some(())
     }
 
-    fn register(self: Pin<&mut Self>, task: TaskKey) {
-        let this = self.into_ref();
-        // SAFETY: a projection to a field that is pinned with the whole.
-        unsafe { this.map_unchecked(|this| &this.node) }.link(&this.queue.idle_waiters, task);
+    fn register(self: Pin<&mut Self>, waiter: Waiter) {
+        let this = self.project();
+        let state = this.queue.state.lock();
+        if state.unfinished == 0 {
+            waiter.wake_later();
+        } else {
+            state.idle_waiters.link(this.node.as_ref(), waiter);
+        }
     }
 
     fn withdraw(self: Pin<&mut Self>) {
-        self.node.unlink();
+        self.queue.state.lock().idle_waiters.remove(&self.node);
+    }
+
+    fn cancel(&self) -> CancelWait {
+        self.queue.state.lock().idle_waiters.cancel_wait(&self.node)
+    }
+
+    fn is_local(&self) -> bool {
+        false
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

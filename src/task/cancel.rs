@@ -7,6 +7,7 @@ use super::spawn::current_core;
 use crate::coroutine::Extent;
 use crate::runtime::park::{self, CancelToken};
 use crate::runtime::scheduler::with_scheduler;
+use crate::runtime::signals::Signals;
 use crate::runtime::task::{TaskCore, TaskKey};
 
 /// A cancellation that was caught; from [`catch_cancelled`].
@@ -78,7 +79,7 @@ pub fn catch_cancelled<T>(f: impl FnOnce() -> T) -> Result<T, Cancelled> {
     let ours = current_core(|core| {
         let ours = token.is_for(core);
         if ours {
-            core.unwinding.set(false);
+            core.signals.clear(Signals::UNWINDING);
         }
         ours
     });
@@ -110,11 +111,11 @@ pub fn catch_cancelled<T>(f: impl FnOnce() -> T) -> Result<T, Cancelled> {
 /// ```
 pub fn finally<T>(f: impl FnOnce() -> T, cleanup: impl FnOnce()) -> T {
     let result = panic::catch_unwind(AssertUnwindSafe(f));
-    let unwinding = current_core(|core| core.unwinding.take()).unwrap_or(false);
+    let unwinding = current_core(|core| core.signals.take(Signals::UNWINDING)).unwrap_or(false);
     cleanup();
     if unwinding {
         // Also where `f` has swallowed it and gave a value: it is delivered again.
-        current_core(|core| core.unwinding.set(true));
+        current_core(|core| core.signals.set(Signals::UNWINDING));
     }
     result.unwrap_or_else(|payload| panic::resume_unwind(payload))
 }
@@ -142,7 +143,7 @@ pub fn finally<T>(f: impl FnOnce() -> T, cleanup: impl FnOnce()) -> T {
 /// });
 /// ```
 pub fn no_cancel<T>(f: impl FnOnce() -> T) -> T {
-    let _open = Open::new(|core| &core.masked);
+    let _open = Open::new(|core| &core.masked, Signals::MASKED);
     f()
 }
 
@@ -165,7 +166,7 @@ pub fn no_cancel<T>(f: impl FnOnce() -> T) -> T {
 /// });
 /// ```
 pub fn no_switch<T>(f: impl FnOnce() -> T) -> T {
-    let _open = Open::new(|core| &core.unswitchable);
+    let _open = Open::new(|core| &core.unswitchable, Signals::NO_SWITCH);
     f()
 }
 
@@ -174,17 +175,20 @@ pub fn no_switch<T>(f: impl FnOnce() -> T) -> T {
 struct Open {
     _extent: Extent,
     counter: fn(&TaskCore) -> &std::cell::Cell<u32>,
+    /// Is set as long as any is open.
+    signal: u8,
     task: Option<TaskKey>,
 }
 
 impl Open {
-    fn new(counter: fn(&TaskCore) -> &std::cell::Cell<u32>) -> Self {
+    fn new(counter: fn(&TaskCore) -> &std::cell::Cell<u32>, signal: u8) -> Self {
         let task = current_core(|core| {
             let count = counter(core);
             count.set(count.get() + 1);
+            core.signals.set(signal);
             core.key.get()
         });
-        Open { _extent: Extent::open(), counter, task }
+        Open { _extent: Extent::open(), counter, signal, task }
     }
 }
 
@@ -194,6 +198,9 @@ impl Drop for Open {
         if let Some(task) = with_scheduler(|scheduler| scheduler.task(key)).flatten() {
             let count = (self.counter)(task.core());
             count.set(count.get().saturating_sub(1));
+            if count.get() == 0 {
+                task.core().signals.clear(self.signal);
+            }
         }
     }
 }

@@ -21,13 +21,18 @@ use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 
+use pin_project_lite::pin_project;
+
 use super::join::{JoinError, JoinHandle};
 use super::spawn::{failed, start_with};
+use crate::runtime::callback::Callback;
 use crate::runtime::operation::{Operation, sealed};
 use crate::runtime::park::{self, Wake};
 use crate::runtime::scheduler::with_scheduler;
+use crate::runtime::signals::Signals;
 use crate::runtime::task::{AnyTask, Failure, TaskKey, TaskOf};
 use crate::runtime::wait_list::{List, Node};
+use crate::runtime::waiter::Waiter;
 
 /// The errors of a group's children, and of its body, in the order in which they came.
 #[derive(Debug, Clone)]
@@ -141,7 +146,9 @@ impl GroupCore {
         let id = any.core().id;
         self.children.borrow_mut().insert(id, Rc::clone(&any));
         let group = Rc::clone(self);
-        any.core().callbacks.borrow_mut().push(Box::new(move || group.child_ended(id)));
+        let ended = Box::new(move || group.child_ended(id));
+        let callback = with_scheduler(|scheduler| Callback::new(scheduler, ended)).expect("a task was made");
+        any.core().completion.call(callback);
         task
     }
 
@@ -152,11 +159,8 @@ impl GroupCore {
     fn child_ended(&self, id: u64) {
         let child = self.children.borrow_mut().remove(&id);
         let Some(child) = child else { return };
-        if self.children.borrow().is_empty()
-            && self.exiting.get()
-            && let Some(waiter) = self.waiters.complete_first()
-        {
-            with_scheduler(|scheduler| scheduler.wake(waiter));
+        if self.children.borrow().is_empty() && self.exiting.get() {
+            self.waiters.complete_first();
         }
         let Some(failure) = child.failure() else { return };
         if matches!(failure, Failure::Cancelled) {
@@ -206,7 +210,7 @@ impl GroupCore {
             && parent.uncancel() == 0
         {
             // Nothing of it is left, also where the body has swallowed it.
-            parent.unwinding.set(false);
+            parent.signals.clear(Signals::UNWINDING);
             cancelled = false;
         }
         if cancelled && errors.is_empty() {
@@ -231,10 +235,13 @@ impl GroupCore {
     }
 }
 
-/// Waiting for the last child of a group.
-struct AllEnded<'a> {
-    group: &'a GroupCore,
-    node: Node,
+pin_project! {
+    // Waiting for the last child of a group.
+    struct AllEnded<'a> {
+        group: &'a GroupCore,
+        #[pin]
+        node: Node,
+    }
 }
 
 impl sealed::Sealed for AllEnded<'_> {}
@@ -246,14 +253,13 @@ impl Operation for AllEnded<'_> {
         self.group.children.borrow().is_empty().then_some(())
     }
 
-    fn register(self: Pin<&mut Self>, task: TaskKey) {
-        let this = self.into_ref();
-        // SAFETY: a projection to a field that is pinned with the whole.
-        unsafe { this.map_unchecked(|this| &this.node) }.link(&this.group.waiters, task);
+    fn register(self: Pin<&mut Self>, waiter: Waiter) {
+        let this = self.project();
+        this.group.waiters.link(this.node.as_ref(), waiter);
     }
 
     fn withdraw(self: Pin<&mut Self>) {
-        self.node.unlink();
+        self.group.waiters.remove(&self.node);
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,20 +1,16 @@
-//! Waiting for the end of a task.
+//! The handle of a task, and why a task gives no value.
 
 use std::any::Any;
-use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::io;
 use std::panic::Location;
-use std::pin::Pin;
 use std::rc::Rc;
 
-use crate::coroutine;
-use crate::runtime::operation::{Operation, sealed};
-use crate::runtime::park;
-use crate::runtime::scheduler::{Scheduler, with_scheduler};
-use crate::runtime::task::{AnyTask, Failure, TaskKey, TaskOf};
-use crate::runtime::wait_list::Node;
+use super::awaitable::{Awaitable, Sealed};
+use super::joining::Joining;
+use crate::runtime::outcome::OutcomeOf;
+use crate::runtime::task::{Failure, TaskCore, TaskOf};
 
 /// Why a task gave no value.
 #[derive(Debug, Clone)]
@@ -34,6 +30,19 @@ impl JoinError {
         JoinError { kind: Kind::Failure(failure) }
     }
 
+    pub(super) fn taken() -> Self {
+        JoinError { kind: Kind::Taken }
+    }
+
+    pub(super) fn itself() -> Self {
+        JoinError { kind: Kind::Itself }
+    }
+
+    /// The error of something that was cancelled, to end a promise with.
+    pub fn cancelled() -> Self {
+        JoinError::from_failure(Failure::Cancelled)
+    }
+
     /// Whether the task was cancelled.
     pub fn is_cancelled(&self) -> bool {
         matches!(self.kind, Kind::Failure(Failure::Cancelled))
@@ -47,6 +56,11 @@ impl JoinError {
     /// Whether the result was handed out before.
     pub fn is_already_taken(&self) -> bool {
         matches!(self.kind, Kind::Taken)
+    }
+
+    /// Whether it was the task itself that asked.
+    pub fn is_await_self(&self) -> bool {
+        matches!(self.kind, Kind::Itself)
     }
 
     /// The error that the task's closure gave.
@@ -108,7 +122,7 @@ pub struct JoinHandle<T> {
 
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let core = self.task.core();
+        let core = self.core();
         f.debug_struct("JoinHandle")
             .field("id", &core.id)
             .field("name", &core.name())
@@ -117,13 +131,23 @@ impl<T> fmt::Debug for JoinHandle<T> {
     }
 }
 
+impl<T> Sealed<T> for JoinHandle<T> {
+    fn outcome_of(&self) -> &dyn OutcomeOf<T> {
+        &*self.task
+    }
+}
+
+impl<T> Awaitable for JoinHandle<T> {
+    type Output = T;
+}
+
 impl<T> JoinHandle<T> {
     pub(super) fn new(task: Rc<dyn TaskOf<T>>) -> Self {
         JoinHandle { task }
     }
 
-    pub(super) fn any(&self) -> &dyn AnyTask {
-        &*self.task
+    fn core(&self) -> &TaskCore {
+        self.task.core()
     }
 
     /// Waits for the end of the task and takes its value.
@@ -140,194 +164,57 @@ impl<T> JoinHandle<T> {
     ///
     /// # Panics
     ///
-    /// Panics where a task may not wait; see [`Operation::wait`].
+    /// Panics where a task may not wait; see [`Operation::wait`](crate::Operation::wait).
     pub fn join(&self) -> Result<T, JoinError> {
-        self.joining().wait()
+        Awaitable::join(self)
     }
 
     /// The operation behind [`join`](JoinHandle::join), for `select!`.
     pub fn joining(&self) -> Joining<'_, T> {
-        Joining { task: &*self.task, ended: Ended::of(self.any()) }
+        Awaitable::joining(self)
     }
 
     /// Waits for the end of the task and gives a copy of its value, which stays for others.
     ///
     /// # Errors, cancellation, panics
     ///
-    /// As for [`join`](JoinHandle::join).
+    /// As for [`join`](JoinHandle::join). Goes on with a panic of `clone`, and the value stays.
     pub fn join_cloned(&self) -> Result<T, JoinError>
     where
         T: Clone,
     {
-        if is_current(self.any()) {
-            return Err(JoinError { kind: Kind::Itself });
-        }
-        Ended::of(self.any()).wait();
-        self.task.core().observed.set(true);
-        match self.task.take() {
-            Some(Ok(value)) => {
-                let copy = value.clone();
-                self.task.put(value);
-                Ok(copy)
-            }
-            Some(Err(failure)) => Err(JoinError::from_failure(failure)),
-            None => Err(JoinError { kind: Kind::Taken }),
-        }
+        Awaitable::join_cloned(self)
     }
 
     /// Requests the cancellation of the task: it unwinds from where it waits, at its next step.
     ///
-    /// Gives false when it has ended already, and where its runner is not running.
+    /// Gives false when it has ended already.
     pub fn cancel(&self) -> bool {
-        let task = self.any();
-        if task.core().is_done() {
-            return false;
-        }
-        with_scheduler(|scheduler| scheduler.cancel(task.core())).unwrap_or(false)
+        Awaitable::cancel(self)
+    }
+
+    /// How many requests to cancel it there were, less those that were taken back.
+    pub fn cancelling(&self) -> u32 {
+        self.core().cancels.get()
     }
 
     /// Whether the task has ended.
     pub fn is_finished(&self) -> bool {
-        self.task.core().is_done()
+        self.core().is_done()
     }
 
     /// The number of the task, counted from 1 in each run.
     pub fn id(&self) -> u64 {
-        self.task.core().id
+        self.core().id
     }
 
     /// The name of the task.
     pub fn name(&self) -> String {
-        self.task.core().name().to_string()
+        self.core().name().to_string()
     }
 
     /// Where it was spawned.
     pub fn spawned_at(&self) -> &'static Location<'static> {
-        self.task.core().spawned_at
-    }
-}
-
-fn is_current(task: &dyn AnyTask) -> bool {
-    let current = with_scheduler(Scheduler::current).flatten();
-    current.is_some_and(|current| std::ptr::eq(current.as_ptr(), task.core()))
-}
-
-/// Waiting for the end of a task, whatever that is.
-pub(super) struct Ended<'a> {
-    task: &'a dyn AnyTask,
-    node: Node,
-    /// A cancellation of the one that waits was handed on to the task.
-    handed_on: Cell<bool>,
-    /// That is being done.
-    handing_on: Cell<bool>,
-}
-
-impl<'a> Ended<'a> {
-    pub(super) fn of(task: &'a dyn AnyTask) -> Self {
-        Ended { task, node: Node::default(), handed_on: Cell::new(false), handing_on: Cell::new(false) }
-    }
-
-    fn node(self: Pin<&mut Self>) -> Pin<&Node> {
-        // SAFETY: a projection to a field that is pinned with the whole.
-        unsafe { self.into_ref().map_unchecked(|ended| &ended.node) }
-    }
-}
-
-impl sealed::Sealed for Ended<'_> {}
-
-impl Operation for Ended<'_> {
-    type Output = ();
-
-    fn attempt(self: Pin<&mut Self>) -> Option<()> {
-        let core = self.task.core();
-        if !core.is_done() {
-            return None;
-        }
-        if self.handed_on.get() && core.was_cancelled.get() {
-            park::raise_cancellation();
-        }
-        Some(())
-    }
-
-    fn register(self: Pin<&mut Self>, waiter: TaskKey) {
-        let joiners = &self.task.core().joiners as *const _;
-        // SAFETY: the task, and so its list, is borrowed by this operation.
-        self.node().link(unsafe { &*joiners }, waiter);
-    }
-
-    fn withdraw(self: Pin<&mut Self>) {
-        self.node().unlink();
-    }
-
-    fn cancel(&self) -> bool {
-        if self.handing_on.replace(true) {
-            // Tasks that join each other in a ring: it has come round, and this wait is the one that ends.
-            return false;
-        }
-        // One level of calls for each task in a chain of joins, which may be long.
-        let cancel = || with_scheduler(|scheduler| scheduler.cancel(self.task.core()));
-        let handed_on = coroutine::grow(cancel).unwrap_or(false);
-        self.handing_on.set(false);
-        self.handed_on.set(handed_on);
-        handed_on
-    }
-
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let core = self.task.core();
-        write!(f, "joins task {} {:?}", core.id, &*core.name())
-    }
-}
-
-/// The operation of [`JoinHandle::join`].
-pub struct Joining<'a, T> {
-    task: &'a dyn TaskOf<T>,
-    ended: Ended<'a>,
-}
-
-impl<T> fmt::Debug for Joining<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Joining").field("id", &self.task.core().id).finish()
-    }
-}
-
-impl<'a, T> Joining<'a, T> {
-    fn ended(self: Pin<&mut Self>) -> Pin<&mut Ended<'a>> {
-        // SAFETY: a projection to a field that is pinned with the whole.
-        unsafe { self.map_unchecked_mut(|joining| &mut joining.ended) }
-    }
-}
-
-impl<T> sealed::Sealed for Joining<'_, T> {}
-
-impl<T> Operation for Joining<'_, T> {
-    type Output = Result<T, JoinError>;
-
-    fn attempt(mut self: Pin<&mut Self>) -> Option<Self::Output> {
-        if is_current(self.ended.task) {
-            return Some(Err(JoinError { kind: Kind::Itself }));
-        }
-        self.as_mut().ended().attempt()?;
-        self.task.core().observed.set(true);
-        Some(match self.task.take() {
-            Some(Ok(value)) => Ok(value),
-            Some(Err(failure)) => Err(JoinError::from_failure(failure)),
-            None => Err(JoinError { kind: Kind::Taken }),
-        })
-    }
-
-    fn register(self: Pin<&mut Self>, waiter: TaskKey) {
-        self.ended().register(waiter);
-    }
-
-    fn withdraw(self: Pin<&mut Self>) {
-        self.ended().withdraw();
-    }
-
-    fn cancel(&self) -> bool {
-        self.ended.cancel()
-    }
-
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.ended.describe(f)
+        self.core().spawned_at
     }
 }

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
 
-use crate::runtime::TaskKey;
+use crate::runtime::Waiter;
 use crate::runtime::operation::{Operation, sealed};
 
 /// Which operation of a [`race`] was first, with what it gave.
@@ -79,14 +79,18 @@ macro_rules! races {
                 None
             }
 
-            fn register(mut self: Pin<&mut Self>, task: TaskKey) {
+            fn register(mut self: Pin<&mut Self>, waiter: Waiter) {
                 // SAFETY: as above.
-                $( unsafe { self.as_mut().map_unchecked_mut(|race| &mut race.0.$index) }.register(task); )+
+                $( unsafe { self.as_mut().map_unchecked_mut(|race| &mut race.0.$index) }.register(waiter); )+
             }
 
             fn withdraw(mut self: Pin<&mut Self>) {
                 // SAFETY: as above.
                 $( unsafe { self.as_mut().map_unchecked_mut(|race| &mut race.0.$index) }.withdraw(); )+
+            }
+
+            fn is_local(&self) -> bool {
+                $( self.0.$index.is_local() && )+ true
             }
 
             fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

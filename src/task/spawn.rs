@@ -7,6 +7,7 @@ use std::rc::{Rc, Weak};
 
 use super::join::JoinHandle;
 use crate::runtime::scheduler::with_scheduler;
+use crate::runtime::signals::Signals;
 use crate::runtime::task::{AnyTask, Failure, State, Task, TaskCore, TaskKey, TaskOf};
 
 /// Starts a task on this thread, beside the one that calls. It begins in the next tick.
@@ -93,6 +94,7 @@ pub(super) unsafe fn start_with<'a, T: 'a>(
             task.discard();
             task.fail(failure);
             task.core().state.set(State::Done);
+            task.core().completion.complete();
             return task as Rc<dyn TaskOf<T> + 'a>;
         }
         let any: Rc<dyn AnyTask + 'a> = task.clone();
@@ -127,7 +129,7 @@ pub(super) unsafe fn start_with<'a, T: 'a>(
 /// ```
 #[track_caller]
 pub fn call_soon(f: impl FnOnce() + 'static) {
-    if with_scheduler(|scheduler| scheduler.call_soon(Box::new(f))).is_none() {
+    if with_scheduler(|scheduler| drop(scheduler.call_soon(Box::new(f)))).is_none() {
         panic!("cede: call_soon works inside a run: call it inside cede::run");
     }
 }
@@ -162,7 +164,7 @@ impl TaskHandle {
 
     /// A cancellation of this task was caught, if it was one that is being raised.
     pub(crate) fn catch_cancellation(&self) -> bool {
-        self.task.upgrade().is_some_and(|task| task.core().unwinding.take())
+        self.task.upgrade().is_some_and(|task| task.core().signals.take(Signals::UNWINDING))
     }
 
     /// Its number, counted from 1 in each run.
@@ -189,8 +191,7 @@ impl TaskHandle {
 
     /// Requests its cancellation; see [`JoinHandle::cancel`].
     pub fn cancel(&self) -> bool {
-        let cancel = |task: Rc<dyn AnyTask>| with_scheduler(|scheduler| scheduler.cancel(task.core()));
-        self.task.upgrade().and_then(cancel).unwrap_or(false)
+        self.task.upgrade().is_some_and(|task| task.cancel())
     }
 
     /// How many requests to cancel it there were, less those that were taken back.

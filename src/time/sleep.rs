@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::runtime::operation::{Operation, sealed};
 use crate::runtime::scheduler::{Action, with_scheduler};
-use crate::runtime::task::TaskKey;
+use crate::runtime::waiter::Waiter;
 use crate::runtime::{TimerKey, deadline, yield_now};
 
 /// The time of the run: under virtual time not the system's. Outside of a run it is the system's.
@@ -87,9 +87,9 @@ impl Operation for After {
         due.then_some(())
     }
 
-    fn register(mut self: Pin<&mut Self>, task: TaskKey) {
+    fn register(mut self: Pin<&mut Self>, waiter: Waiter) {
         let deadline = self.deadline;
-        self.timer = with_scheduler(|scheduler| scheduler.set_timer(deadline, Action::Wake(task)));
+        self.timer = with_scheduler(|scheduler| scheduler.set_timer(deadline, Action::Wake(waiter)));
     }
 
     fn withdraw(mut self: Pin<&mut Self>) {

@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use super::sleep::now;
 use crate::coroutine::Extent;
+use crate::runtime::callback::Callback;
 use crate::runtime::park::CancelToken;
 use crate::runtime::scheduler::{Action, with_scheduler};
 use crate::runtime::task::TaskKey;
@@ -90,12 +91,12 @@ impl Timeout {
         let Some(when) = when else { return Ok(()) };
         let turn = self.inner.turn.get();
         let inner = Rc::clone(&self.inner);
-        let fire = Box::new(move || inner.fire(turn));
+        let fire: Box<dyn FnOnce()> = Box::new(move || inner.fire(turn));
         with_scheduler(|scheduler| {
             if when <= scheduler.clock.now() {
                 scheduler.call_soon(fire);
             } else {
-                let timer = scheduler.set_timer(when, Action::Call(fire));
+                let timer = scheduler.set_timer(when, Action::Call(Callback::new(scheduler, fire)));
                 self.inner.timer.set(Some(timer));
             }
         });

@@ -13,9 +13,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::super::operation::{Operation, sealed};
 use super::super::park;
 use super::super::scheduler::{Action, Scheduler, with_scheduler};
-use super::super::task::TaskKey;
 use super::super::timers::TimerKey;
-use super::super::wait_list::Node;
+use super::super::wait_list::{Node, State};
+use super::super::waiter::Waiter;
 use super::super::{clock, reactor};
 use reactor::{Direction, Registrations, Source};
 
@@ -114,14 +114,14 @@ fn ask(descriptor: BorrowedFd<'_>, direction: Direction) -> io::Result<bool> {
 /// The one who was woken for a source is through with it: wakes the next, if the descriptor is still ready. Asks the
 /// system only when somebody waits.
 pub(crate) fn pass_on(descriptor: BorrowedFd<'_>, source: &Source, direction: Direction) {
-    if !source.is_ready(direction) || source.waiters(direction).is_empty() {
+    if !source.is_ready(direction) || !source.waiters(direction).has_waiting() {
         return;
     }
     // Where asking fails the next one gets the error.
     if !ask(descriptor, direction).unwrap_or(true) {
         source.would_block(direction);
-    } else if let Some(task) = source.waiters(direction).complete_first() {
-        with_scheduler(|scheduler| scheduler.wake(task));
+    } else {
+        source.waiters(direction).pop_first();
     }
 }
 
@@ -168,24 +168,24 @@ impl Operation for Readiness<'_> {
         }
     }
 
-    fn register(mut self: Pin<&mut Self>, task: TaskKey) {
+    fn register(mut self: Pin<&mut Self>, waiter: Waiter) {
         let (target, direction, deadline) = (self.target, self.direction, self.deadline);
         let found = with_scheduler(|scheduler| {
             let (timer, ..) = self.as_mut().fields();
-            *timer = deadline.map(|deadline| scheduler.set_timer(deadline, Action::Wake(task)));
+            *timer = deadline.map(|deadline| scheduler.set_timer(deadline, Action::Wake(waiter)));
             let source = scheduler
                 .outside
                 .reactor()
                 .and_then(|reactor| target.registrations.find_or_add(reactor, target.descriptor));
             if source.is_err() {
                 // `attempt` gives the error, in the next tick.
-                scheduler.outside.inbox.wake(task);
+                waiter.wake_later();
             }
             source
         });
         match found {
             Some(Ok(source)) => {
-                self.as_mut().node().link(source.waiters(direction), task);
+                source.waiters(direction).link(self.as_mut().node().as_ref(), waiter);
                 source.count_waiter();
                 *self.fields().1 = Some(source);
             }
@@ -194,9 +194,9 @@ impl Operation for Readiness<'_> {
         }
     }
 
-    fn withdraw(mut self: Pin<&mut Self>) {
-        self.as_mut().node().unlink();
-        let unused = self.node.is_completed() && !self.told.get();
+    fn withdraw(self: Pin<&mut Self>) {
+        let state = self.source.as_ref().map(|source| source.waiters(self.direction).remove(&self.node));
+        let unused = state == Some(State::Completed) && !self.told.get();
         let (descriptor, direction) = (self.target.descriptor, self.direction);
         let (timer, source, _) = self.fields();
         if let Some(timer) = timer.take() {

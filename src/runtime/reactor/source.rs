@@ -22,7 +22,6 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use super::super::task::TaskKey;
 use super::super::wait_list::List;
 
 /// What an operation needs a descriptor to be.
@@ -106,16 +105,14 @@ impl Source {
 
     /// Notes an edge, and wakes who came first in each direction. Whoever is woken wakes the next when something is left for
     /// that one, or when it goes without having tried: see [`pass_on`](super::pass_on).
-    pub(super) fn note(&self, edge: Edge, wake: &mut dyn FnMut(TaskKey)) {
+    pub(super) fn note(&self, edge: Edge) {
         if edge.irregular {
             self.short_reads_empty.set(false);
         }
         for (side, is_ready) in [(&self.read, edge.readable), (&self.write, edge.writable)] {
             if is_ready {
                 side.ready.set(true);
-                if let Some(task) = side.waiters.complete_first() {
-                    wake(task);
-                }
+                side.waiters.pop_first();
             }
         }
     }

@@ -1,0 +1,60 @@
+//! The end of something that has a result: who waits for it, and what is called then, in the order in which they came.
+//!
+//! It comes once. Tasks are woken and functions are called in the tick after it, never on the spot.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use super::callback::Callback;
+use super::wait_list::{List, Node};
+use super::waiter::Waiter;
+
+/// See the head of this file. Of one thread.
+#[derive(Debug, Default)]
+pub struct Completion {
+    done: Cell<bool>,
+    waiters: List,
+}
+
+impl Completion {
+    pub(crate) const fn new() -> Self {
+        Completion { done: Cell::new(false), waiters: List::new() }
+    }
+
+    #[inline]
+    pub(crate) fn is_done(&self) -> bool {
+        self.done.get()
+    }
+
+    /// It is done: wakes and calls all, in order.
+    #[inline]
+    pub(crate) fn complete(&self) {
+        self.done.set(true);
+        self.waiters.pop_all();
+    }
+
+    /// Has a task woken. It is not done yet.
+    pub(crate) fn link(&self, node: Pin<&Node>, waiter: Waiter) {
+        self.waiters.link(node, waiter);
+    }
+
+    /// Takes back what `link` has arranged.
+    pub(crate) fn unlink(&self, node: &Node) {
+        self.waiters.remove(node);
+    }
+
+    /// Has a function called in the tick after it is done; in the next one if it is.
+    pub(crate) fn call(&self, callback: Rc<Callback>) {
+        if self.done.get() {
+            Callback::queue(callback);
+        } else {
+            self.waiters.link_callback(callback);
+        }
+    }
+
+    /// Takes a function back that is not in the run queue yet. Gives whether there was one.
+    pub(crate) fn forget(&self, callback: &Rc<Callback>) -> bool {
+        self.waiters.remove_callback(callback)
+    }
+}

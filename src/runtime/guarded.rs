@@ -1,0 +1,265 @@
+//! A lock for a few words of state, that costs next to nothing as long as one thread uses it.
+//!
+//! What tasks share is mostly used by the tasks of one thread, and yet every type in [`sync`](crate::sync) may be used by
+//! several. An atomic read-modify-write costs several times what a queue of one thread would: 8 ns on the machine where this
+//! was measured, and a lock needs one to be taken at least. So the lock belongs to the first thread that takes it. The owner takes it
+//! with plain loads and stores; the first other thread that comes ends that, once and for all:
+//!
+//! ```text
+//!             first use: by thread T              thread U comes
+//!   UNOWNED ───────────────────────▶ owner = T ──────────────────▶ SHARED
+//!                                    T: busy = 1                   all: the mutex
+//!                                    T: is owner still T?
+//!                                    T: ..., busy = 0
+//! ```
+//!
+//! The owner writes `busy`, then reads `owner`; who ends the ownership writes `owner`, then reads `busy`. Between its write and its read
+//! each needs a full fence, or both could miss the other. The owner must not pay for one: the other thread has the
+//! kernel put a fence into all threads of the process at that moment (`membarrier`). After it either the owner has seen
+//! SHARED and takes the mutex, or `busy` tells that it is inside, and the other waits until it has come out.
+//!
+//! Where the system has no such call, the lock is SHARED from the beginning.
+//!
+//! Nothing of users runs or is dropped under it, nothing waits under it, and it is not entered twice by one thread.
+//!
+//! Source: Dice, Moir, Scherer, "Quickly Reacquirable Locks" (2003), and Dice, Huang, Yang, "Asymmetric Dekker
+//! Synchronization" (2001). Rejected: a lock word of its own for each type (two atomic read-modify-writes for each pair of
+//! operations, three times the cost of all else that a queue does); types for one thread beside types for several (two of everything).
+
+use std::cell::{Cell, UnsafeCell};
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, compiler_fence};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+
+/// Nobody has used it.
+const UNOWNED: u64 = u64::MAX;
+/// Several threads may use it.
+const SHARED: u64 = u64::MAX - 1;
+
+thread_local! {
+    /// The number of the thread; 0 before it has one.
+    static THREAD: Cell<u64> = const { Cell::new(0) };
+}
+
+/// See the head of this file.
+pub(crate) struct Guarded<T> {
+    owner: AtomicU64,
+    /// The owner is inside. Only the owner writes it.
+    busy: AtomicBool,
+    /// Held by whoever is inside once it is SHARED, and by who changes `owner`.
+    mutex: Mutex<()>,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value is reached through a `Guard` only, of which there is one at a time (see the head of this file); so it is
+// handed from thread to thread, which `T: Send` allows.
+unsafe impl<T: Send> Sync for Guarded<T> {}
+
+/// Access to the value. Of one thread.
+pub(crate) struct Guard<'a, T> {
+    guarded: &'a Guarded<T>,
+    /// The mutex where it is shared; else the owner is inside.
+    mutex: Option<MutexGuard<'a, ()>>,
+}
+
+impl<T> Guarded<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Guarded {
+            owner: AtomicU64::new(UNOWNED),
+            busy: AtomicBool::new(false),
+            mutex: Mutex::new(()),
+            value: UnsafeCell::new(value),
+        }
+    }
+
+    /// Takes the lock.
+    #[inline(always)]
+    pub(crate) fn lock(&self) -> Guard<'_, T> {
+        let me = THREAD.get();
+        if self.owner.load(Ordering::Relaxed) == me {
+            debug_assert!(!self.busy.load(Ordering::Relaxed), "the lock is not entered twice");
+            self.busy.store(true, Ordering::Relaxed);
+            compiler_fence(Ordering::SeqCst);
+            if self.owner.load(Ordering::Relaxed) == me {
+                return Guard { guarded: self, mutex: None };
+            }
+            self.busy.store(false, Ordering::Release);
+        }
+        self.lock_slowly()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn lock_slowly(&self) -> Guard<'_, T> {
+        let mutex = self.mutex.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.owner.load(Ordering::Relaxed) {
+            SHARED => return Guard { guarded: self, mutex: Some(mutex) },
+            UNOWNED if fences_are_to_be_had() => {
+                // Before the ownership is published, so that whoever ends it finds the owner inside.
+                self.busy.store(true, Ordering::Relaxed);
+                self.owner.store(this_thread(), Ordering::Release);
+                return Guard { guarded: self, mutex: None };
+            }
+            _ => {}
+        }
+        let had_owner = self.owner.swap(SHARED, Ordering::SeqCst) != UNOWNED;
+        if had_owner {
+            fence_all_threads();
+            let mut turns = 0;
+            while self.busy.load(Ordering::Acquire) {
+                // A few instructions long, unless the owner has lost its processor inside.
+                if turns < 100 {
+                    std::hint::spin_loop()
+                } else {
+                    thread::yield_now()
+                }
+                turns += 1;
+            }
+        }
+        Guard { guarded: self, mutex: Some(mutex) }
+    }
+
+    /// The value, which nobody else can reach.
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
+    /// The value itself.
+    pub(crate) fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+}
+
+impl<T> Drop for Guard<'_, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.mutex.is_none() {
+            self.guarded.busy.store(false, Ordering::Release);
+        }
+    }
+}
+
+impl<T> Deref for Guard<'_, T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        // SAFETY: there is one guard at a time.
+        unsafe { &*self.guarded.value.get() }
+    }
+}
+
+impl<T> DerefMut for Guard<'_, T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as above, and this borrows the guard mutably.
+        unsafe { &mut *self.guarded.value.get() }
+    }
+}
+
+impl<T> fmt::Debug for Guarded<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guarded(..)")
+    }
+}
+
+/// The number of this thread, which no other ever has.
+#[cold]
+fn this_thread() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    if THREAD.get() == 0 {
+        THREAD.set(NEXT.fetch_add(1, Ordering::Relaxed));
+    }
+    THREAD.get()
+}
+
+/// Whether `fence_all_threads` works. Asked before anybody becomes an owner.
+#[cfg(target_os = "linux")]
+fn fences_are_to_be_had() -> bool {
+    use rustix::thread::{MembarrierCommand, membarrier};
+    static REGISTERED: OnceLock<bool> = OnceLock::new();
+    *REGISTERED.get_or_init(|| membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn fences_are_to_be_had() -> bool {
+    static NEVER: OnceLock<bool> = OnceLock::new();
+    *NEVER.get_or_init(|| false)
+}
+
+/// Puts a full fence into every thread of the process that runs now. Those that don't run have one when they come to run.
+#[cfg(target_os = "linux")]
+fn fence_all_threads() {
+    use rustix::thread::{MembarrierCommand, membarrier};
+    if let Err(error) = membarrier(MembarrierCommand::PrivateExpedited) {
+        // It was registered, so only a filter of system calls that was put up since can refuse it.
+        eprintln!(
+            "cede: the system no longer allows membarrier, without which threads can't share: {error}: aborting"
+        );
+        std::process::abort();
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn fence_all_threads() {
+    unreachable!("nobody owns a lock where there are no such fences")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::Barrier;
+
+    #[test]
+    fn the_first_thread_owns_it_until_another_comes() {
+        let guarded = Arc::new(Guarded::new(0));
+        *guarded.lock() += 1;
+        assert_eq!(guarded.owner.load(Ordering::SeqCst), this_thread());
+        let theirs = Arc::clone(&guarded);
+        thread::spawn(move || *theirs.lock() += 1).join().unwrap();
+        assert_eq!(guarded.owner.load(Ordering::SeqCst), SHARED);
+        assert_eq!(*guarded.lock(), 2);
+        let last = Arc::into_inner(guarded).unwrap();
+        assert_eq!(last.into_inner(), 2);
+    }
+
+    #[test]
+    fn a_second_thread_waits_until_the_owner_has_come_out() {
+        let guarded = Arc::new(Guarded::new(1));
+        let inside = guarded.lock();
+        let theirs = Arc::clone(&guarded);
+        let thread = thread::spawn(move || *theirs.lock());
+        while guarded.owner.load(Ordering::SeqCst) != SHARED {
+            thread::yield_now();
+        }
+        let mut inside = inside;
+        *inside = 2;
+        drop(inside);
+        assert_eq!(thread.join().unwrap(), 2);
+    }
+
+    #[test]
+    fn nothing_is_lost_while_the_ownership_ends() {
+        for _ in 0..2000 {
+            let guarded = Arc::new(Guarded::new(0));
+            let start = Arc::new(Barrier::new(2));
+            let counts = [0, 1].map(|late| {
+                let (guarded, start) = (Arc::clone(&guarded), Arc::clone(&start));
+                thread::spawn(move || {
+                    if late == 0 {
+                        *guarded.lock() += 1;
+                    }
+                    start.wait();
+                    for _ in 0..200 {
+                        *guarded.lock() += 1;
+                    }
+                })
+            });
+            counts.into_iter().for_each(|thread| thread.join().unwrap());
+            assert_eq!(*guarded.lock(), 401);
+        }
+    }
+}

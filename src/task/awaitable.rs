@@ -1,0 +1,148 @@
+//! What has a result one day: `asyncio.Future`, as what tasks, promises, gathers and shields have in common.
+
+use std::fmt;
+use std::rc::Rc;
+
+use super::join::JoinError;
+use super::joining::{Ended, Joining, is_current, put_back};
+use crate::runtime::callback::Callback;
+use crate::runtime::operation::Operation;
+use crate::runtime::outcome::OutcomeOf;
+use crate::runtime::scheduler::with_scheduler;
+
+/// The part of an [`Awaitable`] that is not for users.
+pub trait Sealed<T> {
+    #[doc(hidden)]
+    fn outcome_of(&self) -> &dyn OutcomeOf<T>;
+}
+
+/// Something that has a result one day: a task, a promise, a group of them. Sealed.
+///
+/// The value is handed out once, by whichever `join` comes first; [`join_cloned`](Awaitable::join_cloned) gives copies. An
+/// error is given to all.
+///
+/// # Examples
+///
+/// ```
+/// use cede::task::Awaitable;
+///
+/// fn both<A: Awaitable<Output = u32>>(one: &A, other: &A) -> Result<u32, cede::JoinError> {
+///     Ok(one.join()? + other.join()?)
+/// }
+/// cede::run(|| assert_eq!(both(&cede::spawn(|| 1), &cede::spawn(|| 2)).unwrap(), 3));
+/// ```
+pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
+    /// What it gives.
+    type Output;
+
+    /// Waits for the end, and takes the value: `await`.
+    ///
+    /// # Errors
+    ///
+    /// When it failed, panicked or was cancelled; when the value was taken before; when a task asks for its own end.
+    ///
+    /// # Cancellation
+    ///
+    /// A task that is cancelled while it joins has what it joins cancelled, as in asyncio, and goes on when that has ended.
+    ///
+    /// # Panics
+    ///
+    /// Panics where a task may not wait, if it has to; see [`Operation::wait`].
+    fn join(&self) -> Result<Self::Output, JoinError> {
+        self.joining().wait()
+    }
+
+    /// The operation behind [`join`](Awaitable::join), for `select!`.
+    fn joining(&self) -> Joining<'_, Self::Output> {
+        Joining::of(self.outcome_of())
+    }
+
+    /// Waits for the end and gives a copy of the value, which stays for others.
+    ///
+    /// # Errors, cancellation, panics
+    ///
+    /// As for [`join`](Awaitable::join). Goes on with a panic of `clone`, and the value stays.
+    fn join_cloned(&self) -> Result<Self::Output, JoinError>
+    where
+        Self::Output: Clone,
+    {
+        let outcome = self.outcome_of();
+        if is_current(outcome) {
+            return Err(JoinError::itself());
+        }
+        Ended::of(outcome).wait();
+        outcome.note_observed();
+        match outcome.take() {
+            Some(Ok(value)) => Ok(put_back(outcome, value, Clone::clone)),
+            Some(Err(failure)) => Err(JoinError::from_failure(failure)),
+            None => Err(JoinError::taken()),
+        }
+    }
+
+    /// How it ended, without waiting and without taking the value: `None` when it has not. Python's `exception()`.
+    ///
+    /// Whoever asks has seen the error: it is not reported as one that nobody looked at.
+    fn outcome(&self) -> Option<Result<(), JoinError>> {
+        let outcome = self.outcome_of();
+        if !outcome.completion().is_done() {
+            return None;
+        }
+        outcome.note_observed();
+        Some(outcome.failure().map_or(Ok(()), |failure| Err(JoinError::from_failure(failure))))
+    }
+
+    /// Requests that it ends as cancelled. Gives false when it has ended already.
+    fn cancel(&self) -> bool {
+        self.outcome_of().cancel()
+    }
+
+    /// Whether it has ended. Python's `done()`.
+    fn is_finished(&self) -> bool {
+        self.outcome_of().completion().is_done()
+    }
+
+    /// Whether it has ended as cancelled. Python's `cancelled()`.
+    fn is_cancelled(&self) -> bool {
+        self.outcome_of().failure().is_some_and(|failure| failure.is_cancelled())
+    }
+
+    /// Has a function called in the tick after the end; in the next tick if it has ended. Python's `add_done_callback`.
+    ///
+    /// It can't wait; a panic in it goes to the hook of [`set_task_hook`](crate::set_task_hook).
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a run.
+    #[track_caller]
+    fn on_done(&self, f: impl FnOnce() + 'static) -> DoneCallback {
+        let callback = with_scheduler(|scheduler| Callback::new(scheduler, Box::new(f)));
+        let callback = callback.expect("cede: on_done works inside a run: call it inside cede::run");
+        self.outcome_of().completion().call(Rc::clone(&callback));
+        DoneCallback(callback)
+    }
+
+    /// Takes a function back that was given to [`on_done`](Awaitable::on_done). Gives false when it was called before, or is going to
+    /// be in this tick.
+    fn remove_done_callback(&self, callback: &DoneCallback) -> bool {
+        self.outcome_of().completion().forget(&callback.0)
+    }
+}
+
+impl<T, A: Sealed<T> + ?Sized> Sealed<T> for &A {
+    fn outcome_of(&self) -> &dyn OutcomeOf<T> {
+        (**self).outcome_of()
+    }
+}
+
+impl<A: Awaitable + ?Sized> Awaitable for &A {
+    type Output = A::Output;
+}
+
+/// Names a function that was given to [`Awaitable::on_done`], to take it back.
+pub struct DoneCallback(Rc<Callback>);
+
+impl fmt::Debug for DoneCallback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DoneCallback")
+    }
+}
