@@ -1,6 +1,6 @@
 //! A lock for a few words of state, that costs next to nothing as long as one thread uses it.
 //!
-//! What tasks share is mostly used by the tasks of one thread, and yet every type in [`sync`](crate::sync) may be used by
+//! What tasks share is mostly used by the tasks of one thread, and yet every type in `sync` may be used by
 //! several. An atomic read-modify-write costs several times what a queue of one thread would: 8 ns on the machine where this
 //! was measured, and a lock needs one to be taken at least. So the lock belongs to the first thread that takes it. The owner takes it
 //! with plain loads and stores; the first other thread that comes ends that, once and for all:
