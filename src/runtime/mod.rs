@@ -14,7 +14,7 @@ pub(crate) mod outcome;
 mod outside;
 pub(crate) mod park;
 pub(crate) mod reactor;
-mod report;
+pub(crate) mod report;
 mod run_queue;
 mod runner;
 pub(crate) mod scheduler;
