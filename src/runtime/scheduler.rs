@@ -320,11 +320,16 @@ impl Scheduler {
         }
     }
 
+    #[inline]
     fn queue_due_timers(&self) {
-        let mut timers = self.timers.borrow_mut();
-        if timers.len() == 0 {
-            return;
+        if self.timers.borrow().len() > 0 {
+            self.queue_some_due_timers();
         }
+    }
+
+    #[inline(never)]
+    fn queue_some_due_timers(&self) {
+        let mut timers = self.timers.borrow_mut();
         let now = self.clock.now();
         while let Some(key) = timers.pop_due(now) {
             self.ready.push(Entry::Timer(key));
