@@ -53,6 +53,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/generator/yielder.rs",
     "src/runtime/guarded.rs",
     "src/runtime/park.rs",
+    "src/runtime/prefetch.rs",
     "src/runtime/run_queue.rs",
     "src/runtime/runner.rs",
     "src/runtime/reactor/epoll.rs",

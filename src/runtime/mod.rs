@@ -13,6 +13,7 @@ pub(crate) mod operation;
 pub(crate) mod outcome;
 mod outside;
 pub(crate) mod park;
+mod prefetch;
 pub(crate) mod reactor;
 mod report;
 mod run_queue;

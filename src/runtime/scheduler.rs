@@ -26,6 +26,7 @@ use super::inbox::Message;
 use super::operation::CancelWait;
 use super::outside::Outside;
 use super::park::CancelToken;
+use super::prefetch;
 use super::run_queue::RunQueue;
 use super::signals::Signals;
 use super::task::{AnyTask, Failure, State, TaskCore, TaskFrame, TaskKey};
@@ -290,9 +291,22 @@ impl Scheduler {
         self.queue_due_timers();
         for _ in 0..self.ready.len() {
             let Some(entry) = self.ready.pop() else { break };
+            self.fetch_ahead();
             self.carry_out(entry);
         }
         Ok(true)
+    }
+
+    /// Has the processor fetch what the next steps need.
+    #[inline(always)]
+    fn fetch_ahead(&self) {
+        if let Some(Entry::Step(task)) = self.ready.peek(prefetch::RECORD_AHEAD) {
+            prefetch::record(task.as_ptr());
+        }
+        if let Some(Entry::Step(task)) = self.ready.peek(prefetch::STACK_AHEAD) {
+            // SAFETY: a task in the run queue has not ended, so the slab owns it.
+            prefetch::stack(unsafe { task.as_ref() });
+        }
     }
 
     /// Whether a task waits for something that other threads can bring about.
