@@ -26,6 +26,7 @@ use super::inbox::Message;
 use super::operation::CancelWait;
 use super::outside::Outside;
 use super::park::CancelToken;
+use super::prefetch;
 use super::report;
 use super::run_queue::RunQueue;
 use super::signals::Signals;
@@ -62,7 +63,7 @@ struct Place {
 /// See the head of this file.
 pub(crate) struct Scheduler {
     /// Tells its keys from those of others.
-    serial: u32,
+    pub(super) serial: u32,
     me: Weak<Scheduler>,
     ready: RunQueue<Entry>,
     timers: RefCell<Timers<Action>>,
@@ -291,9 +292,22 @@ impl Scheduler {
         self.queue_due_timers();
         for _ in 0..self.ready.len() {
             let Some(entry) = self.ready.pop() else { break };
+            self.fetch_ahead();
             self.carry_out(entry);
         }
         Ok(true)
+    }
+
+    /// Has the processor fetch what the next steps need.
+    #[inline(always)]
+    fn fetch_ahead(&self) {
+        if let Some(Entry::Step(task)) = self.ready.peek(prefetch::RECORD_AHEAD) {
+            prefetch::record(task.as_ptr());
+        }
+        if let Some(Entry::Step(task)) = self.ready.peek(prefetch::STACK_AHEAD) {
+            // SAFETY: a task in the run queue has not ended, so the slab owns it.
+            prefetch::stack(unsafe { task.as_ref() });
+        }
     }
 
     /// Whether a task waits for something that other threads can bring about.
@@ -321,11 +335,16 @@ impl Scheduler {
         }
     }
 
+    #[inline]
     fn queue_due_timers(&self) {
-        let mut timers = self.timers.borrow_mut();
-        if timers.len() == 0 {
-            return;
+        if self.timers.borrow().len() > 0 {
+            self.queue_some_due_timers();
         }
+    }
+
+    #[inline(never)]
+    fn queue_some_due_timers(&self) {
+        let mut timers = self.timers.borrow_mut();
         let now = self.clock.now();
         while let Some(key) = timers.pop_due(now) {
             self.ready.push(Entry::Timer(key));

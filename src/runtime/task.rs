@@ -13,7 +13,7 @@
 //! A task that has not run has no stack, only its closure in the record. It gets a stack from the top of the
 //! pool when it first runs, and gives it back when it ends.
 //!
-//! What happens at every switch looks at the first cache line of the record only; whatever is out of the ordinary is
+//! What happens at every switch looks at the first words of the record only; whatever is out of the ordinary is
 //! a bit in `signals`, so that one comparison tells that there is nothing.
 //!
 //! Cancellation follows asyncio. A request is counted (`cancels`). A parked task has what it waits for cancelled if
@@ -120,8 +120,9 @@ pub(super) struct TaskFrame {
     pub(super) task: *const dyn AnyTask,
 }
 
-/// What all tasks have in common. One cache line for the switch, then the rest.
-#[repr(C, align(64))]
+/// What all tasks have in common. What a switch looks at comes first and lies together. Not aligned to a cache line: allocations
+/// of more than the usual alignment cost twice what all the rest of a short task does.
+#[repr(C)]
 pub struct TaskCore {
     pub(super) frame: Cell<Option<NonNull<TaskFrame>>>,
     pub(crate) state: Cell<State>,
