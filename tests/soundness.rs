@@ -18,9 +18,9 @@ use cede::net::{Incoming, TcpListener, TcpStream};
 use cede::runtime::{self, CancelWait, Waiter};
 use cede::stack::{StackError, Stats};
 use cede::sync::{
-    AcquiringLock, AcquiringPermit, BoundedSemaphore, DoneTooOften, Event, GetNowaitError, Getting, Lock,
-    LockGuard, NotAcquired, Permit, PutError, PutNowaitError, Putting, Queue, QueueShutDown,
-    ReleasedTooOften, Semaphore, WaitingForEvent,
+    AcquiringLock, AcquiringPermit, Barrier, BoundedSemaphore, BrokenBarrier, Condition, DoneTooOften, Event,
+    GetNowaitError, Getting, Lock, LockGuard, NotAcquired, Permit, PutError, PutNowaitError, Putting, Queue,
+    QueueShutDown, ReleasedTooOften, Semaphore, WaitingForEvent,
 };
 use cede::task::{DoneCallback, First, InvalidState, Joining, Promise, Race};
 use cede::time::{After, Timeout, TimeoutOver};
@@ -194,6 +194,9 @@ fn shared() -> Vec<&'static str> {
         Permit<'static>: false, true;
         AcquiringPermit<'static>: false, false;
         ReleasedTooOften: true, true;
+        Condition: true, true;
+        Barrier: true, true;
+        BrokenBarrier: true, true;
 
         Queue<u8>: true, true;
         Queue<Single>: true, true;

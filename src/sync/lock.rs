@@ -192,11 +192,6 @@ impl Lock {
         }
     }
 
-    /// How many wait and were not woken yet.
-    pub(super) fn count_waiting(&self) -> usize {
-        self.state.lock().waiters.count_waiting()
-    }
-
     pub(super) fn made_at(&self) -> &'static Location<'static> {
         self.made_at
     }

@@ -3,13 +3,18 @@
 //! All of it may be shared by tasks of several threads as well. Waiting is fair, first come, first served, allocates nothing, and
 //! loses nothing when it is cancelled. What doesn't wait works everywhere, in callbacks and outside of runs too.
 
+mod barrier;
 mod bounded_semaphore;
+mod condition;
 mod event;
 mod lock;
+mod notified;
 mod queue;
 mod semaphore;
 
+pub use barrier::{Barrier, BrokenBarrier};
 pub use bounded_semaphore::{BoundedSemaphore, ReleasedTooOften};
+pub use condition::Condition;
 pub use event::{Event, WaitingForEvent};
 pub use lock::{AcquiringLock, Lock, LockGuard, NotAcquired};
 pub use queue::{
