@@ -465,8 +465,8 @@ fn run_task(task: &dyn AnyTask) {
             task.fail(Failure::Cancelled);
             return;
         }
-        task.run();
-        if core.signals.take(Signals::MUST_CANCEL) {
+        // An error is worth more than a cancellation that came too late to be seen, as in asyncio.
+        if task.run() && core.signals.take(Signals::MUST_CANCEL) {
             // Drops the value, which may panic.
             task.fail(Failure::Cancelled);
         }
