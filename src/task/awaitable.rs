@@ -10,6 +10,7 @@ use crate::runtime::operation::Operation;
 use crate::runtime::outcome::{OutcomeOf, call_at_end};
 use crate::runtime::scheduler::with_scheduler;
 use crate::runtime::task::Failure;
+use crate::runtime::yield_now;
 
 /// The part of an [`Awaitable`] that is not for users.
 pub trait Sealed<T> {
@@ -40,7 +41,8 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
     ///
     /// # Errors
     ///
-    /// When it failed, panicked or was cancelled; when the value was taken before; when a task asks for its own end.
+    /// When it failed, panicked or was cancelled; when the value was taken before; when a task asks for its own end, which it
+    /// is told in the next tick, as in asyncio.
     ///
     /// # Cancellation
     ///
@@ -50,6 +52,7 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
     ///
     /// Panics where a task may not wait, if it has to; see [`Operation::wait`].
     fn join(&self) -> Result<Self::Output, JoinError> {
+        refuse_own_end(self.outcome_of())?;
         self.joining().wait()
     }
 
@@ -68,9 +71,7 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
         Self::Output: Clone,
     {
         let outcome = self.outcome_of();
-        if is_current(outcome) {
-            return Err(JoinError::itself());
-        }
+        refuse_own_end(outcome)?;
         Ended::of(outcome).wait();
         outcome.note_observed();
         match outcome.take() {
@@ -129,6 +130,15 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
     fn remove_done_callback(&self, callback: &DoneCallback) -> bool {
         self.outcome_of().completion().forget(&callback.0)
     }
+}
+
+/// A task that waits for its own end lets the others run, and is told then.
+fn refuse_own_end<T>(outcome: &dyn OutcomeOf<T>) -> Result<(), JoinError> {
+    if is_current(outcome) {
+        yield_now();
+        return Err(JoinError::itself());
+    }
+    Ok(())
 }
 
 impl<T, A: Sealed<T> + ?Sized> Sealed<T> for &A {
