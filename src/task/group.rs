@@ -24,6 +24,7 @@ use std::rc::Rc;
 use pin_project_lite::pin_project;
 
 use super::join::{JoinError, JoinHandle};
+use super::scope::{run_block, task_that_may_wait};
 use super::spawn::{failed, start_with};
 use crate::runtime::callback::Callback;
 use crate::runtime::operation::{Operation, sealed};
@@ -320,6 +321,47 @@ impl TaskGroup {
             panic!("cede: a group belongs to a task: make it inside cede::run");
         };
         TaskGroup { core: GroupCore::new(task.key()) }
+    }
+
+    /// Runs `f` as the block of a group, and comes back when all tasks of the group have ended: `async with TaskGroup()`.
+    ///
+    /// A [`scope`](crate::scope) is the better choice where only the block and the children themselves add tasks. This group
+    /// can be kept where others find it, and takes tasks from all who have it for as long as one of its own runs.
+    ///
+    /// # Errors
+    ///
+    /// The errors of the tasks that failed, and the one of `f`. The first of them cancels the other tasks, and the block
+    /// where it waits.
+    ///
+    /// # Cancellation
+    ///
+    /// A task that is cancelled meanwhile cancels the tasks of the group, waits for them, and unwinds.
+    ///
+    /// # Panics
+    ///
+    /// Panics where a task may not wait; see [`Operation::wait`]. Goes on with a panic of `f` when the tasks have ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cede::TaskGroup;
+    /// use std::rc::Rc;
+    ///
+    /// cede::run(|| {
+    ///     let error = TaskGroup::run(|group| {
+    ///         let others = Rc::clone(group);
+    ///         group.spawn(move || others.try_spawn(|| Err::<(), _>("the disk is full")));
+    ///         Ok::<_, std::io::Error>(())
+    ///     });
+    ///     assert_eq!(error.unwrap_err().to_string(), "the disk is full");
+    /// });
+    /// ```
+    pub fn run<T, E: Into<Box<dyn Error>>>(
+        f: impl FnOnce(&Rc<TaskGroup>) -> Result<T, E>,
+    ) -> Result<T, GroupError> {
+        let task = task_that_may_wait();
+        let group = Rc::new(TaskGroup { core: GroupCore::new(task.key()) });
+        run_block(&task, &group.core, || f(&group).map_err(failed))
     }
 
     /// Adds a task. Where the group takes none, joining the handle gives an error, and the closure never runs.
