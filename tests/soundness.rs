@@ -20,7 +20,10 @@ use cede::stack::{StackError, Stats};
 use cede::sync::{
     DoneTooOften, GetNowaitError, Getting, PutError, PutNowaitError, Putting, Queue, QueueShutDown,
 };
-use cede::task::{DoneCallback, First, InvalidState, Joining, Promise, Race};
+use cede::task::{
+    AsCompleted, DoneCallback, End, First, Gather, GatherResults, InvalidState, Joining, Promise, Race,
+    ReturnWhen, Shield, Waited,
+};
 use cede::time::{After, Timeout, TimeoutOver};
 use cede::{
     AlreadyEntered, BlockPanicked, Cancelled, Closing, Deadlock, DelegateInfo, Elapsed, ExitStack, Fallible,
@@ -156,6 +159,15 @@ fn tasks() -> Vec<&'static str> {
         DoneCallback: false, false;
         Promise<u8>: false, false;
         InvalidState<Single>: true, false;
+        End: false, false;
+        Gather<Vec<u8>>: false, false;
+        Gather<(u8, u8)>: false, false;
+        GatherResults<Vec<u8>>: false, false;
+        Shield<u8>: false, false;
+        ReturnWhen: true, true;
+        Waited<u8>: true, true;
+        Waited<Local>: false, false;
+        AsCompleted<End>: false, false;
         JoinError: false, false;
         Joining<'static, u8>: false, false;
         TaskHandle: false, false;
@@ -200,7 +212,7 @@ fn streams() -> Vec<&'static str> {
 }
 
 /// Types that are `pub` for the sake of a sealed trait and that nobody can name.
-const UNNAMEABLE: &[&str] = &["Completion", "Failure", "Panic", "Record", "TaskCore"];
+const UNNAMEABLE: &[&str] = &["Completion", "Failure", "InTuple", "Iterated", "Panic", "Record", "TaskCore"];
 
 /// The matrix leaves no public type out: lints see to it that what is `pub` can be reached.
 fn assert_names_all(named: &[&str]) {

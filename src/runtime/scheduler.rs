@@ -132,7 +132,7 @@ impl Scheduler {
         Scheduler::new(Clock::Real, None)
     }
 
-    pub(super) fn downgrade(&self) -> Weak<Self> {
+    pub(crate) fn downgrade(&self) -> Weak<Self> {
         Weak::clone(&self.me)
     }
 
