@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use pin_project_lite::pin_project;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::super::operation::{Operation, sealed};
@@ -33,22 +34,25 @@ pub(crate) struct Target<'a> {
 /// Writes what a descriptor is.
 pub(crate) type Object = fn(BorrowedFd<'_>, &mut fmt::Formatter<'_>) -> fmt::Result;
 
-/// The operation of waiting until a descriptor is ready, from `readable()` and `writable()`: for `select!`.
-///
-/// It gives an error when the descriptor can't be waited for, and outside of a run. When it is complete, an
-/// operation in its direction will not wait, unless somebody else is faster.
-pub struct Readiness<'a> {
-    target: Target<'a>,
-    direction: Direction,
-    /// Ask the system when no edge has said anything yet. Else only an edge counts.
-    asks: bool,
-    deadline: Option<Instant>,
-    timer: Option<TimerKey>,
-    source: Option<Rc<Source>>,
-    error: Option<io::Error>,
-    /// Its end was told to an operation, which is going to be tried and then passes the readiness on itself.
-    told: Cell<bool>,
-    node: Node,
+pin_project! {
+    /// The operation of waiting until a descriptor is ready, from `readable()` and `writable()`: for `select!`.
+    ///
+    /// It gives an error when the descriptor can't be waited for, and outside of a run. When it is complete, an
+    /// operation in its direction will not wait, unless somebody else is faster.
+    pub struct Readiness<'a> {
+        target: Target<'a>,
+        direction: Direction,
+        // Ask the system when no edge has said anything yet. Else only an edge counts.
+        asks: bool,
+        deadline: Option<Instant>,
+        timer: Option<TimerKey>,
+        source: Option<Rc<Source>>,
+        error: Option<io::Error>,
+        // Its end was told to an operation, which is going to be tried and then passes the readiness on itself.
+        told: Cell<bool>,
+        #[pin]
+        node: Node,
+    }
 }
 
 impl<'a> Readiness<'a> {
@@ -62,19 +66,6 @@ impl<'a> Readiness<'a> {
     /// When it is ready again, after an operation found that it would block.
     pub(crate) fn again(target: Target<'a>, direction: Direction, deadline: Option<Instant>) -> Self {
         Readiness { asks: false, deadline, ..Readiness::of(target, direction) }
-    }
-
-    fn node(self: Pin<&mut Self>) -> Pin<&Node> {
-        // SAFETY: a projection to a field that is pinned with the whole.
-        unsafe { self.into_ref().map_unchecked(|readiness| &readiness.node) }
-    }
-
-    fn fields(
-        self: Pin<&mut Self>,
-    ) -> (&mut Option<TimerKey>, &mut Option<Rc<Source>>, &mut Option<io::Error>) {
-        // SAFETY: these fields are not pinned; the node, which is, is left alone.
-        let this = unsafe { self.get_unchecked_mut() };
-        (&mut this.timer, &mut this.source, &mut this.error)
     }
 
     /// Whether it is ready by what is known, or else by what the system says.
@@ -148,7 +139,7 @@ impl Operation for Readiness<'_> {
     type Output = io::Result<()>;
 
     fn attempt(mut self: Pin<&mut Self>) -> Option<io::Result<()>> {
-        if let Some(error) = self.as_mut().fields().2.take() {
+        if let Some(error) = self.as_mut().project().error.take() {
             return Some(Err(error));
         }
         let is_over = |scheduler: &Scheduler| match self.is_ready(scheduler) {
@@ -168,11 +159,11 @@ impl Operation for Readiness<'_> {
         }
     }
 
-    fn register(mut self: Pin<&mut Self>, task: TaskKey) {
-        let (target, direction, deadline) = (self.target, self.direction, self.deadline);
+    fn register(self: Pin<&mut Self>, task: TaskKey) {
+        let this = self.project();
+        let (target, direction) = (*this.target, *this.direction);
         let found = with_scheduler(|scheduler| {
-            let (timer, ..) = self.as_mut().fields();
-            *timer = deadline.map(|deadline| scheduler.set_timer(deadline, Action::Wake(task)));
+            *this.timer = this.deadline.map(|deadline| scheduler.set_timer(deadline, Action::Wake(task)));
             let source = scheduler
                 .outside
                 .reactor()
@@ -185,27 +176,26 @@ impl Operation for Readiness<'_> {
         });
         match found {
             Some(Ok(source)) => {
-                self.as_mut().node().link(source.waiters(direction), task);
+                this.node.as_ref().link(source.waiters(direction), task);
                 source.count_waiter();
-                *self.fields().1 = Some(source);
+                *this.source = Some(source);
             }
-            Some(Err(error)) => *self.fields().2 = Some(error),
+            Some(Err(error)) => *this.error = Some(error),
             None => {}
         }
     }
 
-    fn withdraw(mut self: Pin<&mut Self>) {
-        self.as_mut().node().unlink();
-        let unused = self.node.is_completed() && !self.told.get();
-        let (descriptor, direction) = (self.target.descriptor, self.direction);
-        let (timer, source, _) = self.fields();
-        if let Some(timer) = timer.take() {
+    fn withdraw(self: Pin<&mut Self>) {
+        let this = self.project();
+        this.node.unlink();
+        let unused = this.node.is_completed() && !this.told.get();
+        if let Some(timer) = this.timer.take() {
             with_scheduler(|scheduler| scheduler.cancel_timer(timer));
         }
-        if let Some(source) = source.take() {
+        if let Some(source) = this.source.take() {
             source.discount_waiter();
             if unused {
-                pass_on(descriptor, &source, direction);
+                pass_on(this.target.descriptor, &source, *this.direction);
             }
         }
     }
