@@ -7,9 +7,9 @@
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::pin::pin;
 use std::time::Duration;
 
-use crate::runtime::operation::Operation;
 use crate::runtime::park;
 use crate::runtime::reactor::{self, Direction, Object, Readiness, Registrations, Source, Target};
 
@@ -19,6 +19,9 @@ use crate::runtime::reactor::{self, Direction, Object, Readiness, Registrations,
 /// can't be watched. `get_ref` gives the thing itself, for what does not block.
 ///
 /// It may be used in a later run, and by several threads, each in its own run.
+///
+/// An operation on a descriptor that is ready does not wait, and nobody else runs meanwhile. But a task that does more than
+/// a hundred in a row lets the others run once, before the next one begins.
 ///
 /// # Examples
 ///
@@ -107,7 +110,7 @@ impl<T: AsFd> Watched<T> {
     ///
     /// # Cancellation
     ///
-    /// Unwinds when the task is cancelled while it waits; what `f` has done before stays done.
+    /// Unwinds when the task is cancelled while it waits or lets the others run; what `f` has done before stays done.
     pub fn read_with<R>(&self, mut f: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         let action = Action { direction: Direction::Read, verb: "reads from", timeout: None };
         self.operate(action, || f(self.get_ref()), |_| false)
@@ -136,6 +139,7 @@ impl<T: AsFd> Watched<T> {
         emptied: impl Fn(&R) -> bool,
     ) -> io::Result<R> {
         let Action { direction, verb, timeout } = action;
+        reactor::begin()?;
         let mut deadline = None;
         let mut timed_out = None;
         loop {
@@ -167,7 +171,7 @@ impl<T: AsFd> Watched<T> {
                 return Err(reactor::refused(refusal));
             }
             deadline = deadline.or_else(|| timeout.and_then(reactor::deadline_after));
-            match Readiness::again(self.target(verb), direction, deadline).wait() {
+            match park::wait(pin!(Readiness::again(self.target(verb), direction, deadline))) {
                 Ok(()) => {}
                 // What is there is never called late: it is tried once more.
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => timed_out = Some(error),

@@ -35,7 +35,8 @@ const PAUSE_MS_MAX: u32 = 1000;
 
 /// A TCP socket that accepts connections, in the shape of [`std::net::TcpListener`]: `accept` suspends the task, not the thread.
 ///
-/// Any number of tasks may accept from one.
+/// Any number of tasks may accept from one. A loop of accepts lets the others run every now and then, however many
+/// connections wait for it.
 ///
 /// # Examples
 ///

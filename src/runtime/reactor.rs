@@ -14,6 +14,7 @@
 //! - A key is the number of a slot and how often that slot was used before, so an event of a descriptor that has gone, which
 //!   may still be in the batch at hand, finds nothing, even when the number of the descriptor or the slot is used again.
 //! - Any number of operations may wait in each direction.
+//! - A task whose descriptors are always ready lets the others run every now and then: see `reactor/budget.rs`.
 //! - [`Reactor::wait`] is the only thing here that blocks. No code of users runs in it.
 //!
 //! Rejected: to wait by `Poller::wait` on Linux (five system calls, see `reactor/epoll.rs`); interest that fires once (15% of
@@ -21,6 +22,7 @@
 //! locks around its waiters, and a stream could be used in one run only).
 
 mod backend;
+mod budget;
 #[cfg(target_os = "linux")]
 mod epoll;
 mod portable;
@@ -40,8 +42,9 @@ use std::time::Duration;
 
 use super::task::TaskKey;
 use backend::{Backend, Room};
+pub(crate) use budget::Budget;
 pub use readiness::Readiness;
-pub(crate) use readiness::{Object, Target, deadline_after, in_task, pass_on, refused};
+pub(crate) use readiness::{Object, Target, begin, deadline_after, in_task, pass_on, refused};
 pub(crate) use registrations::Registrations;
 pub(crate) use source::{Direction, Source};
 

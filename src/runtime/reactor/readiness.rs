@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -128,6 +128,34 @@ pub(crate) fn in_task<R>(f: impl FnOnce(&Scheduler) -> io::Result<R>) -> io::Res
         .unwrap_or_else(|| Err(refused(park::Refusal::NoTask)))
 }
 
+/// An operation of the current task begins. Lets the others run first when the task has done many in a row without waiting,
+/// and gives an error where there is no task.
+///
+/// # Cancellation
+///
+/// Unwinds when the task is cancelled while the others run; the operation has then not begun.
+#[inline]
+pub(crate) fn begin() -> io::Result<()> {
+    let within = with_scheduler(|scheduler| Some(scheduler.outside.budget.spend(scheduler.current()?)));
+    match within.flatten() {
+        Some(true) => Ok(()),
+        Some(false) => {
+            give_way();
+            Ok(())
+        }
+        None => Err(refused(park::Refusal::NoTask)),
+    }
+}
+
+/// Lets the others run, those who wait for I/O included. Where a task may not wait it just goes on.
+#[cold]
+fn give_way() {
+    if park::refusal().is_none() {
+        with_scheduler(|scheduler| scheduler.outside.look_soon());
+        park::yield_now();
+    }
+}
+
 /// The moment that lies this far ahead, by the clock of the run.
 pub(crate) fn deadline_after(after: Duration) -> Option<Instant> {
     with_scheduler(|scheduler| clock::deadline(scheduler.clock.now(), after))
@@ -198,6 +226,11 @@ impl Operation for Readiness<'_> {
                 pass_on(this.target.descriptor, &source, *this.direction);
             }
         }
+    }
+
+    fn wait(self) -> io::Result<()> {
+        begin()?;
+        park::wait(pin!(self))
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
