@@ -18,6 +18,7 @@ use super::super::task::TaskKey;
 use super::super::timers::TimerKey;
 use super::super::wait_list::Node;
 use super::super::{clock, reactor};
+use reactor::registrations::lost;
 use reactor::{Direction, Registrations, Source};
 
 /// A descriptor with its registrations, and what to say of it in reports.
@@ -72,8 +73,11 @@ impl<'a> Readiness<'a> {
     fn is_ready(&self, scheduler: &Scheduler) -> io::Result<bool> {
         let known = match &self.source {
             Some(source) => Some(Rc::clone(source)),
-            None => self.target.registrations.find(scheduler.outside.reactor()?),
+            None => self.target.registrations.find(scheduler.outside.reactor()?)?,
         };
+        if known.as_ref().is_some_and(|source| source.is_lost()) {
+            return Err(lost());
+        }
         let is_ready = known.as_ref().map(|source| source.is_ready(self.direction));
         if is_ready == Some(false) || !self.asks {
             return Ok(is_ready == Some(true));
@@ -95,11 +99,7 @@ fn ask(descriptor: BorrowedFd<'_>, direction: Direction) -> io::Result<bool> {
     let mut entry = [PollFd::from_borrowed_fd(descriptor, flags)];
     rustix::io::retry_on_intr(|| poll(&mut entry, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })))?;
     let answer = entry[0].revents();
-    if answer.contains(PollFlags::NVAL) {
-        Err(rustix::io::Errno::BADF.into())
-    } else {
-        Ok(!answer.is_empty())
-    }
+    if answer.contains(PollFlags::NVAL) { Err(lost()) } else { Ok(!answer.is_empty()) }
 }
 
 /// The one who was woken for a source is through with it: wakes the next, if the descriptor is still ready. Asks the
@@ -113,6 +113,16 @@ pub(crate) fn pass_on(descriptor: BorrowedFd<'_>, source: &Source, direction: Di
         source.would_block(direction);
     } else if let Some(task) = source.waiters(direction).complete_first() {
         with_scheduler(|scheduler| scheduler.wake(task));
+    }
+}
+
+/// The descriptor of a source was closed underneath: all who wait for it get an error.
+pub(super) fn tell_lost(source: &Source) {
+    source.lose();
+    for direction in [Direction::Read, Direction::Write] {
+        while let Some(task) = source.waiters(direction).complete_first() {
+            with_scheduler(|scheduler| scheduler.wake(task));
+        }
     }
 }
 
