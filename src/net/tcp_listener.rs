@@ -14,10 +14,9 @@
 //! # Duplicates that block
 //!
 //! Whether an accept waits is a property of the socket, which its duplicates share, and unlike a read it can't be told not to wait
-//! by itself. A clone that becomes a listener of std would make the scheduler block, at a moment when a connection that was
-//! announced has gone to another. So the mode is set before each accept, a call that costs a tenth of it. A
-//! duplicate that wants to block finds itself in the other mode, and gets `WouldBlock`: an error there rather than a
-//! standstill here. Only somebody who changes the mode between the two calls, on another thread, is not guarded against.
+//! by itself. A clone that becomes a listener of std would make the scheduler block as soon as the queue is empty. So the mode is
+//! set before each accept, a call that costs a tenth of it. A duplicate that wants to block finds itself in the
+//! other mode, and gets `WouldBlock`: an error there rather than a standstill here. Only somebody who changes the mode between the two calls, on another thread, is not guarded against.
 //!
 //! Rejected: to ask by poll whether there is a connection (another process may take it before the accept); to set the mode only after
 //! waiting (the accept that finds the queue empty comes before that).

@@ -160,3 +160,13 @@ impl Room {
         }
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+impl Backend {
+    pub(super) fn epoll_for_test(&self) -> &Epoll {
+        match &self.kind {
+            Kind::Epoll(epoll) => epoll,
+            Kind::Portable(_) => panic!("the portable backend has none"),
+        }
+    }
+}

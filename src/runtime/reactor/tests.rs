@@ -329,6 +329,56 @@ fn a_wait_lasts_until_its_deadline() {
     });
 }
 
+/// A reactor on a kernel without waits of fine deadlines, or with a filter that forbids them.
+#[cfg(target_os = "linux")]
+fn on_an_old_kernel(refusal: rustix::io::Errno) -> Reactor {
+    let reactor = Reactor::new(false).unwrap();
+    reactor.backend.epoll_for_test().refusal.set(refusal).unwrap();
+    reactor
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn without_fine_deadlines_a_wait_still_lasts_until_its_deadline_and_not_much_longer() {
+    use rustix::io::Errno;
+    for refusal in [Errno::NOSYS, Errno::PERM] {
+        let reactor = on_an_old_kernel(refusal);
+        assert!(reactor.backend.epoll_for_test().has_fine_deadlines(), "until it is tried");
+        for wait in [1, 300_000, 1_000_000, 1_500_000, 20_000_000].map(Duration::from_nanos) {
+            let start = Instant::now();
+            woken(&reactor, Some(wait));
+            assert!(start.elapsed() >= wait, "{wait:?}");
+            assert!(!reactor.backend.epoll_for_test().has_fine_deadlines(), "it is not tried again");
+        }
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn without_fine_deadlines_edges_and_notifications_end_a_wait() {
+    let reactor = on_an_old_kernel(rustix::io::Errno::NOSYS);
+    let (ours, mut theirs) = connected();
+    let watch = Watch::new(ours);
+    let source = watch.source(&reactor);
+    settle(&reactor, &source);
+    let _reader = waiter(&source, Direction::Read, 1);
+    theirs.write_all(b"x").unwrap();
+    for far in [Duration::from_secs(3600), Duration::MAX] {
+        reactor.notifier().notify();
+        woken(&reactor, Some(far));
+    }
+    assert!(source.is_ready(Direction::Read));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn another_error_of_a_wait_with_a_fine_deadline_is_an_error() {
+    let reactor = on_an_old_kernel(rustix::io::Errno::INVAL);
+    let error = reactor.wait(Some(Duration::from_millis(1)), &mut |_| ()).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
+    assert!(reactor.backend.epoll_for_test().has_fine_deadlines());
+}
+
 #[test]
 fn waits_that_cannot_be_expressed_are_as_good_as_endless() {
     with_both(|reactor| {
