@@ -63,6 +63,58 @@ fn without_descriptors_an_accept_neither_spins_nor_sticks() {
 }
 
 #[test]
+fn an_accept_that_waits_for_a_descriptor_can_be_cancelled_and_loses_no_connection() {
+    if !in_child("an_accept_that_waits_for_a_descriptor_can_be_cancelled_and_loses_no_connection") {
+        return;
+    }
+    let runner = Runner::builder().virtual_time(true).build();
+    let run = runner.run(|| {
+        let listener = Rc::new(TcpListener::bind("127.0.0.1:0").unwrap());
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let taken = take_all_descriptors();
+        let accepting = Rc::clone(&listener);
+        let server = cede::spawn(move || accepting.accept().map(drop));
+        while_others_run();
+        assert!(!server.is_finished(), "it waits for a descriptor, and time stands still");
+        server.cancel();
+        assert!(server.join().unwrap_err().is_cancelled());
+        // Where a task may not wait, the error comes at once.
+        let error = cede::no_switch(|| listener.accept()).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
+        drop(taken);
+        assert_eq!(listener.accept().unwrap().1, client.local_addr().unwrap());
+    });
+    run.unwrap();
+}
+
+#[test]
+fn connections_that_come_to_nothing_leave_no_descriptor() {
+    if !in_child("connections_that_come_to_nothing_leave_no_descriptor") {
+        return;
+    }
+    let runner = Runner::builder().virtual_time(true).build();
+    let run = runner.run(|| {
+        let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        rustix::net::listen(&silent, 0).unwrap();
+        let minute = Duration::from_secs(60);
+        let connect = || TcpStream::connect_timeout(&silent.local_addr().unwrap(), minute);
+        let _taken: Vec<_> = std::iter::from_fn(|| connect().ok()).collect();
+        let open = open_descriptors();
+        for _ in 0..10 {
+            assert_eq!(TcpStream::connect(refusing).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+            assert_eq!(connect().unwrap_err().kind(), ErrorKind::TimedOut);
+        }
+        assert_eq!(open_descriptors(), open);
+    });
+    run.unwrap();
+}
+
+fn open_descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}
+
+#[test]
 fn without_descriptors_all_else_gives_an_error() {
     if !in_child("without_descriptors_all_else_gives_an_error") {
         return;
@@ -236,11 +288,10 @@ fn a_run_without_io_opens_no_descriptors_and_one_with_it_leaves_none() {
     if !in_child("a_run_without_io_opens_no_descriptors_and_one_with_it_leaves_none") {
         return;
     }
-    let open = || std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
-    let before = open();
+    let before = open_descriptors();
     cede::run(|| {
         cede::sleep(Duration::from_millis(1));
-        assert_eq!(open(), before);
+        assert_eq!(open_descriptors(), before);
     });
     for _ in 0..100 {
         cede::run(|| {
@@ -251,5 +302,5 @@ fn a_run_without_io_opens_no_descriptors_and_one_with_it_leaves_none() {
             assert_eq!(reader.join().unwrap(), 3);
         });
     }
-    assert_eq!(open(), before);
+    assert_eq!(open_descriptors(), before);
 }

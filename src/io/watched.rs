@@ -32,7 +32,7 @@ use crate::runtime::reactor::{self, Direction, Object, Readiness, Registrations,
 /// Any descriptor that can be waited for: a socket, a pipe, a terminal, an event counter.
 ///
 /// The descriptor is in non-blocking mode as long as it is watched, and stays in it afterwards. Its duplicates share that mode: one
-/// that is set to blocking makes the operations here block the thread. (Those of sockets in [`net`](crate::net) don't.) Regular files are always ready and
+/// that is set to blocking makes the operations here block the thread. (Those of TCP sockets don't.) Regular files are always ready and
 /// can't be watched. `get_ref` gives the thing itself, for what does not block.
 ///
 /// The descriptor must stay open as long as it is watched. Where it is closed nevertheless, by somebody who has its number,
