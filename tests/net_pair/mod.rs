@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 use std::env;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::process::Command;
 
 use cede::net::TcpStream;
@@ -27,18 +27,8 @@ pub(crate) fn while_others_run() {
     (0..200).for_each(|_| cede::yield_now());
 }
 
-/// Writes until there is no room left. Gives how much that was.
-pub(crate) fn fill(stream: &std::net::TcpStream) -> usize {
-    stream.set_nonblocking(true).unwrap();
-    let (mut total, chunk) = (0, [7; 65536]);
-    loop {
-        match (&*stream).write(&chunk) {
-            Ok(written) => total += written,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return total,
-            Err(error) => panic!("{error}"),
-        }
-    }
-}
+/// More than the buffers of a connection take, however they grow.
+pub(crate) const TOO_MUCH: usize = 32 << 20;
 
 /// Counts what was written, for those who hear nothing from a `write_all` that fails.
 pub(crate) struct Counting<'a> {
