@@ -63,7 +63,10 @@ fn a_run_that_only_threads_can_wake_says_so_after_a_while() {
     drop(take_task_hook());
     let report = thread.join().unwrap();
     assert!(report.starts_with("a run: waits for other threads"), "{report}");
-    assert!(report.contains("task 1 \"Task-1\"  gets from Queue(0) made at tests/runtime_elsewhere.rs"), "{report}");
+    assert!(
+        report.contains("task 1 \"Task-1\"  gets from Queue(0) made at tests/runtime_elsewhere.rs"),
+        "{report}"
+    );
 }
 
 #[test]
