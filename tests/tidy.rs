@@ -52,6 +52,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/generator/scoped.rs",
     "src/generator/yielder.rs",
     "src/runtime/guarded.rs",
+    "src/runtime/holder.rs",
     "src/runtime/park.rs",
     "src/runtime/prefetch.rs",
     "src/runtime/run_queue.rs",
