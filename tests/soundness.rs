@@ -20,7 +20,7 @@ use cede::stack::{StackError, Stats};
 use cede::sync::{
     DoneTooOften, GetNowaitError, Getting, PutError, PutNowaitError, Putting, Queue, QueueShutDown,
 };
-use cede::task::{DoneCallback, First, Joining, Race};
+use cede::task::{DoneCallback, First, InvalidState, Joining, Promise, Race};
 use cede::time::{After, Timeout, TimeoutOver};
 use cede::{
     AlreadyEntered, BlockPanicked, Cancelled, Closing, Deadlock, DelegateInfo, Elapsed, ExitStack, Fallible,
@@ -154,6 +154,8 @@ fn tasks() -> Vec<&'static str> {
 
         JoinHandle<u8>: false, false;
         DoneCallback: false, false;
+        Promise<u8>: false, false;
+        InvalidState<Single>: true, false;
         JoinError: false, false;
         Joining<'static, u8>: false, false;
         TaskHandle: false, false;

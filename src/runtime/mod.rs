@@ -15,7 +15,7 @@ mod outside;
 pub(crate) mod park;
 mod prefetch;
 pub(crate) mod reactor;
-mod report;
+pub(crate) mod report;
 mod run_queue;
 mod runner;
 pub(crate) mod scheduler;

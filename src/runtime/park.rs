@@ -215,6 +215,8 @@ fn cancel_at_once(core: &TaskCore) -> State {
     // While it still counts as running: where tasks join each other in a ring, this request comes round.
     match core.waiting().map(Waiting::cancel) {
         Some(CancelWait::HandedOn) if !core.signals.take(Signals::MUST_CANCEL) => State::Parked,
+        // Nobody has woken it, since it does not sleep yet.
+        Some(CancelWait::Ended) => State::Ready,
         Some(CancelWait::TooLate) => {
             // It has been woken, or is going to be by another thread.
             core.signals.set(Signals::MUST_CANCEL);

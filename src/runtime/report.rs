@@ -159,8 +159,22 @@ fn report(report: &TaskReport) {
 
 /// A task failed, and its record is going without anybody having looked.
 pub(super) fn unobserved(core: &TaskCore, failure: &Failure) {
-    let message = match failure {
-        Failure::Cancelled => return,
+    if let Some(message) = nobody_asked(failure) {
+        report_task(core, message);
+    }
+}
+
+/// What is no task failed, and is going without anybody having looked.
+pub(crate) fn unobserved_outcome(name: String, failure: &Failure) {
+    if let Some(message) = nobody_asked(failure) {
+        report(&TaskReport { name, spawned_at: None, message });
+    }
+}
+
+/// What is said of a failure that nobody looked at; a cancellation is none.
+fn nobody_asked(failure: &Failure) -> Option<String> {
+    Some(match failure {
+        Failure::Cancelled | Failure::CancelledError => return None,
         Failure::Error(error) => match panic::catch_unwind(AssertUnwindSafe(|| error.to_string())) {
             Ok(text) => format!("failed and nobody asked: {text}"),
             Err(payload) => {
@@ -169,8 +183,7 @@ pub(super) fn unobserved(core: &TaskCore, failure: &Failure) {
             }
         },
         Failure::Panicked(panic) => format!("panicked and nobody asked: {}", panic.message),
-    };
-    report_task(core, message);
+    })
 }
 
 /// A task that could not be ended is left where it is.
@@ -197,6 +210,13 @@ pub(super) fn waits_for_other_threads(stuck: &Deadlock) {
 fn report_task(core: &TaskCore, message: String) {
     let name = format!("task {} {:?}", core.id, &*core.name());
     report(&TaskReport { name, spawned_at: Some(core.spawned_at), message });
+}
+
+/// Drops something that users may have given a destructor, where a panic must not go on: `what` says of what it was.
+pub(super) fn dropping<T>(what: &str, value: T) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(move || drop(value))) {
+        panicked(what, payload);
+    }
 }
 
 /// User code panicked that the scheduler had called: `what` says which.

@@ -27,6 +27,7 @@ use super::operation::CancelWait;
 use super::outside::Outside;
 use super::park::CancelToken;
 use super::prefetch;
+use super::report;
 use super::run_queue::RunQueue;
 use super::signals::Signals;
 use super::task::{AnyTask, Failure, State, TaskCore, TaskFrame, TaskKey};
@@ -270,7 +271,7 @@ impl Scheduler {
                 core.signals.set(Signals::CANCEL_ORDERED);
                 self.wake_task(core);
             }
-            Some(CancelWait::HandedOn) => {}
+            Some(CancelWait::HandedOn | CancelWait::Ended) => {}
             Some(CancelWait::TooLate) | None => core.signals.set(Signals::MUST_CANCEL),
         }
         true
@@ -355,7 +356,8 @@ impl Scheduler {
             Entry::Step(core) => {
                 // SAFETY: a task in the run queue has not ended, so the slab owns it.
                 if let Some(ended) = self.step(unsafe { core.as_ref() }) {
-                    let_go(ended);
+                    // With it goes a result that nobody has a handle for.
+                    report::dropping("the destructor of a task's result", ended);
                 }
             }
             Entry::Timer(key) => {
@@ -372,14 +374,9 @@ impl Scheduler {
     }
 
     fn call(&self, callback: Rc<Callback>) {
-        // A function that is dropped without having been called is code of users too.
-        let call = || {
-            if let Some(call) = callback.take() {
-                call();
-            }
-        };
-        if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(call)) {
-            super::report::panicked("callback", payload);
+        // What is dropped without having been called is code of users too.
+        if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(move || callback.call())) {
+            report::panicked("callback", payload);
         }
     }
 
@@ -446,7 +443,6 @@ impl Scheduler {
     /// A task has ended: wakes those who wait for that, and gives its record, which is forgotten here.
     fn finish(&self, core: &TaskCore) -> Option<Rc<dyn AnyTask>> {
         core.state.set(State::Done);
-        core.completion.complete();
         let key = core.key.get();
         let mut tasks = self.tasks.borrow_mut();
         let place = &mut tasks[key.index as usize];
@@ -455,15 +451,8 @@ impl Scheduler {
         drop(tasks);
         self.free.borrow_mut().push(key.index);
         self.live.set(self.live.get() - 1);
+        core.completion.complete(|| owned.as_ref()?.failure());
         owned
-    }
-}
-
-/// Drops the record of a task that has ended, and with it a result that nobody has a handle for, which is user code: a
-/// panic must not come through the scheduler.
-fn let_go(ended: Rc<dyn AnyTask>) {
-    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(move || drop(ended))) {
-        super::report::panicked("the destructor of a task's result", payload);
     }
 }
 

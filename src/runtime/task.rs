@@ -71,6 +71,9 @@ pub(crate) enum State {
 pub enum Failure {
     /// It was cancelled.
     Cancelled,
+    /// It was not cancelled, but ended with the error that a cancellation is: a gather whose child was cancelled does, and a
+    /// promise that was told so.
+    CancelledError,
     /// Its closure gave an error, or there was no memory for its stack.
     Error(Rc<dyn Error>),
     /// It panicked.
@@ -91,9 +94,9 @@ impl fmt::Debug for Panic {
 }
 
 impl Failure {
-    /// Whether it is a cancellation.
+    /// Whether it is a cancellation, for who asks for the value.
     pub(crate) fn is_cancelled(&self) -> bool {
-        matches!(self, Failure::Cancelled)
+        matches!(self, Failure::Cancelled | Failure::CancelledError)
     }
 
     pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Self {

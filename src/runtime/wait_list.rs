@@ -39,6 +39,7 @@ use std::rc::Rc;
 
 use super::callback::Callback;
 use super::operation::CancelWait;
+use super::task::Failure;
 use super::waiter::Waiter;
 
 /// How a wait stands; see the drawing above.
@@ -252,6 +253,18 @@ impl List {
         while self.pop_first() {}
     }
 
+    /// The same; callbacks are told why what they wait for has no value.
+    pub(super) fn pop_all_telling(&self, failure: &dyn Fn() -> Option<Failure>) {
+        while let Some(first) = self.first_waiting() {
+            // SAFETY: linked nodes are alive.
+            if let Target::Callback(callback) = unsafe { first.as_ref() }.target.get() {
+                // SAFETY: the list owns it.
+                unsafe { callback.as_ref() }.tell(failure);
+            }
+            self.pop_first();
+        }
+    }
+
     /// Completes all waits; the nodes stay in their places.
     pub(crate) fn complete_all(&self) {
         while self.complete_first() {}
@@ -362,6 +375,8 @@ pub(crate) mod probe {
 impl Drop for List {
     /// Nobody waits for what is going, since whoever waits borrows it; callbacks may be left, and are dropped.
     fn drop(&mut self) {
+        // All are taken out before the first is dropped: what that runs may be anything.
+        let mut callbacks = Vec::new();
         while let Some(first) = self.first.get() {
             // SAFETY: linked nodes are alive.
             let node = unsafe { first.as_ref() };
@@ -369,7 +384,7 @@ impl Drop for List {
             node.state.set(State::Idle);
             if let Target::Callback(callback) = node.target.take() {
                 // SAFETY: the count that the list held.
-                drop(unsafe { Rc::from_raw(callback.as_ptr()) });
+                callbacks.push(unsafe { Rc::from_raw(callback.as_ptr()) });
             }
         }
     }

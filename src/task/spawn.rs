@@ -94,7 +94,7 @@ pub(super) unsafe fn start_with<'a, T: 'a>(
             task.discard();
             task.fail(failure);
             task.core().state.set(State::Done);
-            task.core().completion.complete();
+            task.core().completion.complete(|| None);
             return task as Rc<dyn TaskOf<T> + 'a>;
         }
         let any: Rc<dyn AnyTask + 'a> = task.clone();
