@@ -8,6 +8,7 @@ pub(crate) mod callback;
 mod clock;
 pub(crate) mod completion;
 pub(crate) mod guarded;
+pub(crate) mod holder;
 pub(crate) mod inbox;
 pub(crate) mod operation;
 pub(crate) mod outcome;

@@ -63,7 +63,7 @@ struct Place {
 /// See the head of this file.
 pub(crate) struct Scheduler {
     /// Tells its keys from those of others.
-    serial: u32,
+    pub(super) serial: u32,
     me: Weak<Scheduler>,
     ready: RunQueue<Entry>,
     timers: RefCell<Timers<Action>>,
