@@ -546,9 +546,8 @@ fn run_task(task: &dyn AnyTask) {
             task.fail(Failure::Cancelled);
             return;
         }
-        task.run();
-        if core.signals.take(Signals::MUST_CANCEL) {
-            // Drops the value, which may panic.
+        if task.run() && core.signals.take(Signals::MUST_CANCEL) {
+            // Drops the value, which may panic. An error is not lost to a request that was not delivered.
             task.fail(Failure::Cancelled);
         }
     }));

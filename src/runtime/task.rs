@@ -210,8 +210,8 @@ impl fmt::Debug for TaskCore {
 pub(crate) trait AnyTask: Outcome {
     fn core(&self) -> &TaskCore;
 
-    /// Runs the closure, and keeps what it gives. In the task's own context, once.
-    fn run(&self);
+    /// Runs the closure, and keeps what it gives: says whether that is a value. In the task's own context, once.
+    fn run(&self) -> bool;
 
     /// Drops the closure of a task that is not to run. In the task's own context.
     fn discard(&self);
@@ -254,11 +254,12 @@ impl<T, F: FnOnce() -> Result<T, Failure>> AnyTask for Task<T, F> {
         &self.core
     }
 
-    fn run(&self) {
-        if let Some(body) = self.body.take() {
-            let result = body();
-            self.result.replace(Some(result));
-        }
+    fn run(&self) -> bool {
+        let Some(body) = self.body.take() else { return false };
+        let result = body();
+        let succeeded = result.is_ok();
+        self.result.replace(Some(result));
+        succeeded
     }
 
     fn discard(&self) {
