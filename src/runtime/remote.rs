@@ -229,11 +229,12 @@ impl<T, F: FnOnce() -> Given<T>> AnyTask for RemoteTask<T, F> {
         &self.core
     }
 
-    fn run(&self) {
-        if let Some(body) = self.body.take() {
-            let result = body().map_err(RemoteJoinError::from_error);
-            self.result.replace(Some(result));
-        }
+    fn run(&self) -> bool {
+        let Some(body) = self.body.take() else { return false };
+        let result = body().map_err(RemoteJoinError::from_error);
+        let succeeded = result.is_ok();
+        self.result.replace(Some(result));
+        succeeded
     }
 
     fn discard(&self) {
