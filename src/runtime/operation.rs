@@ -64,6 +64,7 @@ pub trait Operation: sealed::Sealed {
     ///
     /// Panics where a task may not wait: outside of a run, inside `no_switch`, and while the
     /// thread is unwinding.
+    #[inline(always)]
     fn wait(self) -> Self::Output
     where
         Self: Sized,

@@ -83,7 +83,7 @@ pub(crate) fn refusal() -> Option<Refusal> {
 }
 
 /// Waits for an operation.
-#[inline]
+#[inline(always)]
 pub(crate) fn wait<O: Operation>(mut operation: Pin<&mut O>) -> O::Output {
     if let Some(output) = operation.as_mut().attempt() {
         return output;
@@ -99,7 +99,7 @@ pub(crate) fn wait<O: Operation>(mut operation: Pin<&mut O>) -> O::Output {
 }
 
 /// Registers, parks, and withdraws. What `attempt` gives after a normal wake-up comes with it.
-#[inline]
+#[inline(always)]
 pub(crate) fn wait_once<O: Operation, T>(
     operation: Pin<&mut O>,
     attempt: impl FnOnce(Pin<&mut O>) -> Option<T>,

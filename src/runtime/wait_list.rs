@@ -73,6 +73,10 @@ pub(crate) struct Node {
     next: Cell<Option<NonNull<Node>>>,
     state: Cell<State>,
     linked: Cell<bool>,
+    /// Only the waiter touches it: it has seen, under the lock, that the node is out and that nothing is to be handed on.
+    left: Cell<bool>,
+    /// How much the waiter asks for, where those of one list ask for different amounts.
+    asks_for: u32,
     _pinned: PhantomPinned,
 }
 
@@ -122,6 +126,12 @@ impl List {
         self.first_waiting().is_some()
     }
 
+    /// How much the first asks for that waits.
+    pub(crate) fn first_asks_for(&self) -> Option<u32> {
+        // SAFETY: linked nodes are alive.
+        self.first_waiting().map(|node| unsafe { node.as_ref() }.asks_for)
+    }
+
     /// How many wait whose wait has not ended.
     pub(crate) fn count_waiting(&self) -> usize {
         let mut count = 0;
@@ -155,6 +165,7 @@ impl List {
         node.target.set(target);
         node.state.set(State::Waiting);
         node.linked.set(true);
+        node.left.set(false);
         node.next.set(None);
         let last = self.last.replace(Some(me));
         node.previous.set(last);
@@ -206,6 +217,7 @@ impl List {
     pub(crate) fn use_up(&self, node: &Node) {
         if node.state.get() == State::Completed {
             node.state.set(State::Idle);
+            node.left.set(!node.linked.get());
         }
     }
 
@@ -226,8 +238,15 @@ impl List {
     }
 
     /// Completes the wait of the first that waits, and takes it out. False if nobody does.
+    #[inline]
     pub(crate) fn pop_first(&self) -> bool {
-        let Some(first) = self.first_waiting() else { return false };
+        match self.first_waiting() {
+            Some(first) => self.pop(first),
+            None => false,
+        }
+    }
+
+    fn pop(&self, first: NonNull<Node>) -> bool {
         // SAFETY: linked nodes are alive.
         let node = unsafe { first.as_ref() };
         node.state.set(State::Completed);
@@ -271,6 +290,7 @@ impl List {
         true
     }
 
+    #[inline]
     fn first_waiting(&self) -> Option<NonNull<Node>> {
         let mut at = self.cursor.get();
         while let Some(node) = at {
@@ -306,6 +326,19 @@ impl List {
 }
 
 impl Node {
+    /// Whether the waiter has nothing to withdraw: it has used what it was woken for, and is in no list. Without the lock.
+    #[inline]
+    pub(crate) fn has_left(&self) -> bool {
+        self.left.get()
+    }
+
+    /// The node of a waiter that asks for this much.
+    pub(crate) fn asking_for(amount: u32) -> Self {
+        let mut node = Node::default();
+        node.asks_for = amount;
+        node
+    }
+
     /// Wakes whom the node stands for; a callback was owned by the list until now.
     #[inline]
     fn wake(&self) {

@@ -92,9 +92,14 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
         Some(outcome.failure().map_or(Ok(()), |failure| Err(JoinError::from_failure(failure))))
     }
 
-    /// Requests that it ends as cancelled. Gives false when it has ended already.
+    /// Requests that it ends as cancelled. Gives false when it has ended already; its error, if it has one, is then not reported
+    /// as one that nobody looked at.
     fn cancel(&self) -> bool {
-        self.outcome_of().cancel()
+        let outcome = self.outcome_of();
+        if outcome.completion().is_done() {
+            outcome.note_observed();
+        }
+        outcome.cancel()
     }
 
     /// Whether it has ended. Python's `done()`.

@@ -30,7 +30,7 @@ impl JoinError {
         JoinError { kind: Kind::Failure(failure) }
     }
 
-    /// What a promise ends with that is told this error.
+    /// What else ends with it that is told this error.
     pub(super) fn into_failure(self) -> Failure {
         match self.kind {
             Kind::Failure(Failure::Cancelled) => Failure::CancelledError,
