@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use cede::sync::Queue;
 use cede::{Generator, JoinHandle, Runner, Yielder, catch_cancelled, current, finally, no_cancel, no_switch};
-use cede::{sleep, spawn, spawn_named, try_spawn, yield_now};
+use cede::{sleep, spawn, spawn_named, yield_now};
 use trace::{Logs, SECOND, log, logged, panic_text, reported, run, silent_panic, tick, ticking};
 
 fn forever() {
@@ -121,6 +121,18 @@ fn a_task_that_cancels_itself_and_ends_is_cancelled_and_its_value_dropped() {
         });
         assert!(is_cancelled(&task));
         assert_eq!(logged(), ["value"]);
+    });
+}
+
+/// asyncio: only a value gives way to a request that was not delivered.
+#[test]
+fn a_task_that_cancels_itself_and_fails_has_failed() {
+    run(|| {
+        let task = cede::try_spawn(|| {
+            current().unwrap().cancel();
+            Err::<(), _>("disk")
+        });
+        assert_eq!(task.join().unwrap_err().to_string(), "disk");
     });
 }
 
@@ -467,21 +479,5 @@ fn a_panic_and_a_catch_in_a_cancelled_task_stay_their_own() {
         task.cancel();
         let error = task.join().map(|(): ()| ()).unwrap_err();
         assert_eq!(error.to_string(), "the task panicked: at last");
-    });
-}
-
-#[test]
-fn an_error_is_kept_where_a_cancellation_comes_too_late_to_be_seen() {
-    run(|| {
-        let task = try_spawn(|| {
-            current().unwrap().cancel();
-            Err::<(), _>("the disk is full")
-        });
-        let error = task.join().unwrap_err();
-        assert!(!error.is_cancelled());
-        assert_eq!(error.to_string(), "the disk is full");
-        assert_eq!(task.cancelling(), 1);
-        let task = spawn(|| drop(current().unwrap().cancel()));
-        assert!(task.join().unwrap_err().is_cancelled(), "a value is not kept");
     });
 }

@@ -59,7 +59,6 @@ const UNSAFE_FILES: &[&str] = &[
     "src/runtime/runner.rs",
     "src/runtime/reactor/epoll.rs",
     "src/runtime/reactor/portable.rs",
-    "src/runtime/reactor/readiness.rs",
     "src/runtime/scheduler.rs",
     "src/runtime/task.rs",
     "src/runtime/wait_list.rs",

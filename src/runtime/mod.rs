@@ -30,6 +30,7 @@ pub(crate) mod task;
 mod timers;
 pub(crate) mod wait_list;
 pub(crate) mod waiter;
+pub(crate) mod with_deadline;
 
 pub use blocking::unblock;
 pub use builder::{Builder, OnDeadlock};

@@ -232,9 +232,9 @@ impl<T, F: FnOnce() -> Given<T>> AnyTask for RemoteTask<T, F> {
     fn run(&self) -> bool {
         let Some(body) = self.body.take() else { return false };
         let result = body().map_err(RemoteJoinError::from_error);
-        let is_value = result.is_ok();
+        let succeeded = result.is_ok();
         self.result.replace(Some(result));
-        is_value
+        succeeded
     }
 
     fn discard(&self) {

@@ -141,7 +141,7 @@ impl Scheduler {
         Scheduler::new(Clock::Real, None, None)
     }
 
-    pub(super) fn downgrade(&self) -> Weak<Self> {
+    pub(crate) fn downgrade(&self) -> Weak<Self> {
         Weak::clone(&self.me)
     }
 
@@ -269,6 +269,19 @@ impl Scheduler {
     #[inline]
     pub(crate) fn current(&self) -> Option<NonNull<TaskCore>> {
         self.current.get()
+    }
+
+    /// The number of the task that runs; 0 outside of tasks, whose numbers begin at 1.
+    #[inline]
+    pub(crate) fn current_id(&self) -> u64 {
+        // SAFETY: the current task is owned by the scheduler until it has ended.
+        self.current.get().map_or(0, |task| unsafe { task.as_ref() }.id)
+    }
+
+    /// Names the task that runs, for good.
+    pub(crate) fn current_key(&self) -> Option<TaskKey> {
+        // SAFETY: as above.
+        self.current.get().map(|task| unsafe { task.as_ref() }.key.get())
     }
 
     pub(crate) fn set_timer(&self, deadline: Instant, action: Action) -> TimerKey {
@@ -533,9 +546,8 @@ fn run_task(task: &dyn AnyTask) {
             task.fail(Failure::Cancelled);
             return;
         }
-        // An error is worth more than a cancellation that came too late to be seen, as in asyncio.
         if task.run() && core.signals.take(Signals::MUST_CANCEL) {
-            // Drops the value, which may panic.
+            // Drops the value, which may panic. An error is not lost to a request that was not delivered.
             task.fail(Failure::Cancelled);
         }
     }));

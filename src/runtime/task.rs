@@ -210,7 +210,7 @@ impl fmt::Debug for TaskCore {
 pub(crate) trait AnyTask: Outcome {
     fn core(&self) -> &TaskCore;
 
-    /// Runs the closure, and keeps what it gives. Says whether that is a value. In the task's own context, once.
+    /// Runs the closure, and keeps what it gives: says whether that is a value. In the task's own context, once.
     fn run(&self) -> bool;
 
     /// Drops the closure of a task that is not to run. In the task's own context.
@@ -257,9 +257,9 @@ impl<T, F: FnOnce() -> Result<T, Failure>> AnyTask for Task<T, F> {
     fn run(&self) -> bool {
         let Some(body) = self.body.take() else { return false };
         let result = body();
-        let is_value = result.is_ok();
+        let succeeded = result.is_ok();
         self.result.replace(Some(result));
-        is_value
+        succeeded
     }
 
     fn discard(&self) {

@@ -30,7 +30,7 @@ impl JoinError {
         JoinError { kind: Kind::Failure(failure) }
     }
 
-    /// What a promise ends with that is told this error.
+    /// What else ends with it that is told this error.
     pub(super) fn into_failure(self) -> Failure {
         match self.kind {
             Kind::Failure(Failure::Cancelled) => Failure::CancelledError,
@@ -155,6 +155,10 @@ impl<T> Awaitable for JoinHandle<T> {
 impl<T> JoinHandle<T> {
     pub(super) fn new(task: Rc<dyn TaskOf<T>>) -> Self {
         JoinHandle { task }
+    }
+
+    pub(super) fn record(&self) -> Rc<dyn OutcomeOf<T>> {
+        self.task.clone()
     }
 
     fn core(&self) -> &TaskCore {
