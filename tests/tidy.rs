@@ -64,6 +64,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/runtime/wait_list.rs",
     "src/runtime/waiter.rs",
     "src/task/group.rs",
+    "src/task/handle.rs",
     "src/task/scope.rs",
     "src/task/select.rs",
     "src/task/spawn.rs",
