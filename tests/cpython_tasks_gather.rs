@@ -237,7 +237,8 @@ fn a_member_that_is_given_more_than_once_is_waited_for_once() {
         assert_eq!(calls.get(), 1);
         // A value is handed out once.
         let results = fut.join().unwrap();
-        let taken: Vec<_> = results.iter().map(|r| r.as_ref().is_err_and(JoinError::is_already_taken)).collect();
+        let taken: Vec<_> =
+            results.iter().map(|r| r.as_ref().is_err_and(JoinError::is_already_taken)).collect();
         assert_eq!(taken, [false, true, false, true]);
     });
 }

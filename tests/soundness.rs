@@ -22,7 +22,10 @@ use cede::sync::{
     GetNowaitError, Getting, Lock, LockGuard, NotAcquired, Permit, PutError, PutNowaitError, Putting, Queue,
     QueueShutDown, ReleasedTooOften, Semaphore, WaitingForEvent,
 };
-use cede::task::{DoneCallback, First, InvalidState, Joining, Promise, Race};
+use cede::task::{
+    AsCompleted, DoneCallback, End, First, Gather, GatherResults, InvalidState, Joining, Promise, Race,
+    ReturnWhen, Shield, Waited,
+};
 use cede::time::{After, Timeout, TimeoutOver};
 use cede::{
     AlreadyEntered, BlockPanicked, Cancelled, Closing, Deadlock, DelegateInfo, Elapsed, ExitStack, Fallible,
@@ -160,6 +163,15 @@ fn tasks() -> Vec<&'static str> {
         DoneCallback: false, false;
         Promise<u8>: false, false;
         InvalidState<Single>: true, false;
+        End: false, false;
+        Gather<Vec<u8>>: false, false;
+        Gather<(u8, u8)>: false, false;
+        GatherResults<Vec<u8>>: false, false;
+        Shield<u8>: false, false;
+        ReturnWhen: true, true;
+        Waited<u8>: true, true;
+        Waited<Local>: false, false;
+        AsCompleted<End>: false, false;
         JoinError: false, false;
         Joining<'static, u8>: false, false;
         TaskHandle: false, false;
@@ -224,7 +236,7 @@ fn streams() -> Vec<&'static str> {
 }
 
 /// Types that are `pub` for the sake of a sealed trait and that nobody can name.
-const UNNAMEABLE: &[&str] = &["Completion", "Failure", "Panic", "Record", "TaskCore"];
+const UNNAMEABLE: &[&str] = &["Completion", "Failure", "InTuple", "Iterated", "Panic", "Record", "TaskCore"];
 
 /// The matrix leaves no public type out: lints see to it that what is `pub` can be reached.
 fn assert_names_all(named: &[&str]) {

@@ -11,7 +11,6 @@ use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::blocking::Jobs;
@@ -66,7 +65,7 @@ impl Outside {
     }
 
     /// Whether anything outside could still wake somebody.
-    fn can_speak(&self) -> bool {
+    pub(super) fn can_speak(&self) -> bool {
         self.inbox.has_senders() || self.reactor.get().is_some_and(Reactor::has_waiters)
     }
 
@@ -128,15 +127,16 @@ impl Outside {
     }
 
     fn sleep(&self, timeout: Option<Duration>, hear: Hear<'_>) -> io::Result<bool> {
-        if self.reactor.get().is_none() && !self.inbox.has_senders() {
+        if self.reactor.get().is_none() && !self.inbox.needs_reactor(timeout) {
             // A message may be left whose sender has gone.
             let mut heard = false;
             self.inbox.drain(&mut |message| {
                 heard = true;
                 hear(message);
             });
-            if !heard && let Some(timeout) = timeout {
-                thread::park_timeout(timeout);
+            if let Some(timeout) = timeout.filter(|timeout| !heard && !timeout.is_zero()) {
+                self.inbox.nap(timeout);
+                self.inbox.drain(hear);
             }
             return Ok(heard || timeout.is_some());
         }

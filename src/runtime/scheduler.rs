@@ -74,6 +74,11 @@ pub(crate) struct Scheduler {
     next_id: Cell<u64>,
     current: Cell<Option<NonNull<TaskCore>>>,
     stack_size: Option<usize>,
+    /// In debug mode: how long a step may take.
+    slow_step: Option<Duration>,
+    /// The main task of the run, and how often it was interrupted.
+    main: Cell<Option<TaskKey>>,
+    interrupts: Cell<u32>,
     /// The OS and other threads.
     pub(crate) outside: Outside,
 }
@@ -110,7 +115,7 @@ pub(super) fn current<'a>() -> Option<&'a Scheduler> {
 }
 
 impl Scheduler {
-    pub(super) fn new(clock: Clock, stack_size: Option<usize>) -> Rc<Self> {
+    pub(super) fn new(clock: Clock, stack_size: Option<usize>, slow_step: Option<Duration>) -> Rc<Self> {
         static NEXT_SERIAL: AtomicU32 = AtomicU32::new(1);
         Rc::new_cyclic(|me| Scheduler {
             serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
@@ -124,16 +129,19 @@ impl Scheduler {
             next_id: Cell::new(1),
             current: Cell::new(None),
             stack_size,
+            slow_step,
+            main: Cell::new(None),
+            interrupts: Cell::new(0),
             outside: Outside::new(false),
         })
     }
 
     #[cfg(test)]
     pub(super) fn for_test() -> Rc<Self> {
-        Scheduler::new(Clock::Real, None)
+        Scheduler::new(Clock::Real, None, None)
     }
 
-    pub(super) fn downgrade(&self) -> Weak<Self> {
+    pub(crate) fn downgrade(&self) -> Weak<Self> {
         Weak::clone(&self.me)
     }
 
@@ -231,6 +239,22 @@ impl Scheduler {
         all
     }
 
+    /// The numbers of the tasks that have not ended, in the order in which they were made.
+    pub(super) fn all_keys(&self) -> Vec<TaskKey> {
+        self.all_tasks().iter().map(|task| task.core().key.get()).collect()
+    }
+
+    /// A run begins, whose main task this is.
+    pub(super) fn begin_main(&self, task: TaskKey) {
+        self.main.set(Some(task));
+        self.interrupts.set(0);
+    }
+
+    /// Whether an interrupt has cancelled the main task.
+    pub(super) fn was_interrupted(&self) -> bool {
+        self.interrupts.get() > 0
+    }
+
     /// Whether there is something to do in the next tick.
     pub(super) fn is_ready(&self) -> bool {
         self.ready.len() > 0
@@ -245,6 +269,19 @@ impl Scheduler {
     #[inline]
     pub(crate) fn current(&self) -> Option<NonNull<TaskCore>> {
         self.current.get()
+    }
+
+    /// The number of the task that runs; 0 outside of tasks, whose numbers begin at 1.
+    #[inline]
+    pub(crate) fn current_id(&self) -> u64 {
+        // SAFETY: the current task is owned by the scheduler until it has ended.
+        self.current.get().map_or(0, |task| unsafe { task.as_ref() }.id)
+    }
+
+    /// Names the task that runs, for good.
+    pub(crate) fn current_key(&self) -> Option<TaskKey> {
+        // SAFETY: as above.
+        self.current.get().map(|task| unsafe { task.as_ref() }.key.get())
     }
 
     pub(crate) fn set_timer(&self, deadline: Instant, action: Action) -> TimerKey {
@@ -290,6 +327,10 @@ impl Scheduler {
             }
         }
         self.queue_due_timers();
+        if let Some(limit) = self.slow_step {
+            self.carry_out_timed(limit);
+            return Ok(true);
+        }
         for _ in 0..self.ready.len() {
             let Some(entry) = self.ready.pop() else { break };
             self.fetch_ahead();
@@ -317,6 +358,11 @@ impl Scheduler {
         waiting.any(|waiting| !waiting.is_local())
     }
 
+    /// Whether time or anything outside that is known of may wake a task.
+    pub(super) fn expects_anything(&self) -> bool {
+        self.timers.borrow().len() > 0 || self.outside.can_speak()
+    }
+
     /// Waits until another thread wakes a task. Gives false when the time is over first.
     pub(super) fn wait_for_other_threads(&self, timeout: Option<Duration>) -> io::Result<bool> {
         let mut heard = false;
@@ -332,6 +378,18 @@ impl Scheduler {
         match message {
             Message::Wake(task) => self.wake(task),
             Message::Call(call) => drop(self.call_soon(call)),
+            Message::Interrupt => self.interrupt(),
+        }
+    }
+
+    /// Somebody has pressed Ctrl-C.
+    fn interrupt(&self) {
+        let main = self.main.get().and_then(|main| self.task(main));
+        if main.is_some_and(|main| self.cancel(main.core())) {
+            self.interrupts.set(self.interrupts.get() + 1);
+        } else {
+            // Too late: whoever restores the signal has it raised again.
+            self.outside.inbox.keep_interrupt();
         }
     }
 
@@ -348,6 +406,29 @@ impl Scheduler {
         let now = self.clock.now();
         while let Some(key) = timers.pop_due(now) {
             self.ready.push(Entry::Timer(key));
+        }
+    }
+
+    /// The entries of a tick in debug mode.
+    fn carry_out_timed(&self, limit: Duration) {
+        for _ in 0..self.ready.len() {
+            let Some(entry) = self.ready.pop() else { break };
+            let task = match &entry {
+                // SAFETY: a task in the run queue has not ended, so the slab owns it.
+                Entry::Step(core) => Some(unsafe { core.as_ref() }),
+                Entry::Timer(_) | Entry::Call(_) => None,
+            };
+            // Its record may be gone after the step.
+            let task = task.map(|core| (core.id, core.given_name.borrow().clone(), core.spawned_at));
+            let begin = Instant::now();
+            self.carry_out(entry);
+            let took = begin.elapsed();
+            if took > limit {
+                super::report::slow_step(
+                    task.as_ref().map(|(id, name, at)| (*id, name.as_deref(), *at)),
+                    took,
+                );
+            }
         }
     }
 

@@ -218,6 +218,9 @@ pub(crate) trait AnyTask: Outcome {
 
     /// Keeps the reason why there is no value.
     fn fail(&self, failure: Failure);
+
+    /// It is left as it is for ever: tells those who wait for it on other threads.
+    fn give_up(&self) {}
 }
 
 /// A task whose values have this type.

@@ -75,6 +75,8 @@ pub(crate) struct Node {
     linked: Cell<bool>,
     /// Only the waiter touches it: it has seen, under the lock, that the node is out and that nothing is to be handed on.
     left: Cell<bool>,
+    /// How much the waiter asks for, where those of one list ask for different amounts.
+    asks_for: u32,
     _pinned: PhantomPinned,
 }
 
@@ -122,6 +124,12 @@ impl List {
     /// Whether somebody waits whose wait has not ended.
     pub(crate) fn has_waiting(&self) -> bool {
         self.first_waiting().is_some()
+    }
+
+    /// How much the first asks for that waits.
+    pub(crate) fn first_asks_for(&self) -> Option<u32> {
+        // SAFETY: linked nodes are alive.
+        self.first_waiting().map(|node| unsafe { node.as_ref() }.asks_for)
     }
 
     /// How many wait whose wait has not ended.
@@ -322,6 +330,13 @@ impl Node {
     #[inline]
     pub(crate) fn has_left(&self) -> bool {
         self.left.get()
+    }
+
+    /// The node of a waiter that asks for this much.
+    pub(crate) fn asking_for(amount: u32) -> Self {
+        let mut node = Node::default();
+        node.asks_for = amount;
+        node
     }
 
     /// Wakes whom the node stands for; a callback was owned by the list until now.

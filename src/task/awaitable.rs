@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use super::join::JoinError;
 use super::joining::{Ended, Joining, is_current, put_back};
+use super::latch::in_run;
 use crate::runtime::callback::Callback;
 use crate::runtime::operation::Operation;
 use crate::runtime::outcome::{OutcomeOf, call_at_end};
-use crate::runtime::scheduler::with_scheduler;
 use crate::runtime::task::Failure;
 
 /// The part of an [`Awaitable`] that is not for users.
@@ -123,8 +123,7 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
     /// Panics outside of a run.
     #[track_caller]
     fn on_done(&self, f: impl FnOnce() + 'static) -> DoneCallback {
-        let callback = with_scheduler(|scheduler| Callback::new(scheduler, Box::new(f)));
-        let callback = callback.expect("cede: on_done works inside a run: call it inside cede::run");
+        let callback = in_run("on_done", |scheduler| Callback::new(scheduler, Box::new(f)));
         call_at_end(self.outcome_of(), &callback);
         DoneCallback(callback)
     }
@@ -143,6 +142,16 @@ impl<T, A: Sealed<T> + ?Sized> Sealed<T> for &A {
 }
 
 impl<A: Awaitable + ?Sized> Awaitable for &A {
+    type Output = A::Output;
+}
+
+impl<T, A: Sealed<T> + ?Sized> Sealed<T> for Rc<A> {
+    fn outcome_of(&self) -> &dyn OutcomeOf<T> {
+        (**self).outcome_of()
+    }
+}
+
+impl<A: Awaitable + ?Sized> Awaitable for Rc<A> {
     type Output = A::Output;
 }
 

@@ -157,6 +157,10 @@ impl<T> JoinHandle<T> {
         JoinHandle { task }
     }
 
+    pub(super) fn record(&self) -> Rc<dyn OutcomeOf<T>> {
+        self.task.clone()
+    }
+
     fn core(&self) -> &TaskCore {
         self.task.core()
     }

@@ -42,6 +42,8 @@ pin_project! {
     /// Waiting for the end, whatever that is.
     pub(super) struct Ended<'a, O: ?Sized> {
         outcome: &'a O,
+        // What the task does meanwhile, for reports.
+        verb: &'static str,
         #[pin]
         node: Node,
         // A cancellation of the one that waits was handed on.
@@ -53,7 +55,12 @@ pin_project! {
 
 impl<'a, O: Outcome + ?Sized> Ended<'a, O> {
     pub(super) fn of(outcome: &'a O) -> Self {
-        Ended { outcome, node: Node::default(), handed_on: Cell::new(false), handing_on: Cell::new(false) }
+        Ended::doing("joins", outcome)
+    }
+
+    pub(super) fn doing(verb: &'static str, outcome: &'a O) -> Self {
+        let (handed_on, handing_on) = (Cell::new(false), Cell::new(false));
+        Ended { outcome, verb, node: Node::default(), handed_on, handing_on }
     }
 }
 
@@ -98,7 +105,7 @@ impl<O: Outcome + ?Sized> Operation for Ended<'_, O> {
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("joins ")?;
+        write!(f, "{} ", self.verb)?;
         self.outcome.describe(f)
     }
 }

@@ -164,9 +164,9 @@ fn give_way() {
     }
 }
 
-/// The moment that lies this far ahead, by the clock of the run.
+/// The moment that lies this far ahead, by the clock of the run; none for what is for ever.
 pub(crate) fn deadline_after(after: Duration) -> Option<Instant> {
-    with_scheduler(|scheduler| clock::deadline(scheduler.clock.now(), after))
+    with_scheduler(|scheduler| clock::deadline(scheduler.clock.now(), after)).flatten()
 }
 
 impl sealed::Sealed for Readiness<'_> {}
