@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use cede::task::{Awaitable, Member, Promise, gather, gather_results, shield};
 use cede::{JoinError, JoinHandle, sleep, spawn, time, try_spawn, yield_now};
-use trace::{SECOND, log, logged, reported, run};
+use trace::{log, logged, reported, run};
 
 const MS: Duration = Duration::from_millis(1);
 

@@ -168,7 +168,7 @@ pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapse
 
 /// The same, where there may be no limit.
 pub(super) fn timeout_for<T>(limit: Option<Duration>, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
-    timeout_with(limit.map(|limit| deadline(now(), limit)), |_| f())
+    timeout_with(limit.and_then(|limit| deadline(now(), limit)), |_| f())
 }
 
 /// Runs `f`, and cancels it when it is not done at this moment of the run's time; see [`timeout`].
