@@ -1,6 +1,6 @@
 //! CPython 3.13's tests of tasks (`test_tasks.py`, its class `BaseTaskTests` mostly), idea for idea: what tasks are, and how they
-//! are cancelled. Waiting for several is in `cpython_tasks_wait.rs`, `gather` and `shield` are in `cpython_tasks_gather.rs`, and contexts
-//! and threads in `cpython_tasks_context.rs`. The name of the case stands above each test.
+//! are cancelled. Waiting for several is in `cpython_tasks_wait.rs`, `gather` and `shield` are in `cpython_tasks_gather.rs`, contexts in
+//! `cpython_tasks_context.rs`, threads in `cpython_threads.rs`. The name of the case stands above each test.
 //!
 //! | left out | why |
 //! |---|---|
@@ -13,7 +13,7 @@
 //! | `test_stop_while_run_in_complete` | a run can't be stopped from inside but by the end of its main task |
 //! | `test_log_traceback`, `test_error_in_call_soon`, `test__register_task_*`, `test__enter_task*`, `test__leave_task*`, `test__unregister_task*` | about asyncio's inner functions |
 //! | `test_log_destroyed_pending_task`, `test_task_del_collect` | a run owns its tasks: none is destroyed while it waits, and no collector runs |
-//! | `test_env_var_debug` | a switch of the interpreter |
+//! | `test_env_var_debug` | `runtime_debug.rs` has it |
 
 #[path = "task_order/trace.rs"]
 mod trace;
