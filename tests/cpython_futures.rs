@@ -3,7 +3,7 @@
 //!
 //! | left out | why |
 //! |---|---|
-//! | `test_generic_alias`, `test_isfuture`, `test_constructor_positional`, `test_uninitialized`, `test_inherit_without_*`, `DuckTests`, `*_segfault` | about classes of Python and their C versions |
+//! | `test_generic_alias`, `test_isfuture`, `test_constructor_positional`, `test_uninitialized`, `test_inherit_without_*`, `test_ensure_future`, `*_segfault` | about classes of Python and their C versions |
 //! | `test_constructor_use_running_loop`, `_use_global_loop` | a promise belongs to no run, so there is none to find or ask for |
 //! | `test_future_cancel_message_*` | a cancellation carries no message |
 //! | `test_stop_iteration_*`, `test_iter`, `test_future_stop_iteration_args`, `test_future_iter_throw` | waiting is a call here, not an iterator that `StopIteration` would end |

@@ -3,7 +3,7 @@
 //! | left out | why |
 //! |---|---|
 //! | `test_asyncio_run_only_coro`, `test_run_non_coro`, `test_run_future` | what is no function does not compile |
-//! | `test_asyncio_run_set_event_loop`, `test_set_event_loop_called_once`, `test_*_loop_factory*`, `test_custom_factory` | there are no policies and one kind of loop |
+//! | `test_asyncio_run_set_event_loop`, `test_set_event_loop_called_once`, `test_asyncio_run_loop_factory`, `test_loop_factory_default_event_loop`, `test_custom_factory` | there are no policies and one kind of loop |
 //! | `test_asyncio_run_without_uncancel` | there are no other classes of tasks |
 //! | `test_explicit_close`, `test_second_with_block_raises` | a runner that was closed may be used again, which starts it anew |
 //! | `test_asyncio_run_debug`, `test_debug`, `test_non_debug` | a run does not say whether it is in debug mode; what that does is tested in `runtime_debug.rs` |

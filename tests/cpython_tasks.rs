@@ -9,7 +9,7 @@
 //! | `test_*_cancel_message_*`, `test_cancel_with_message_*`, `test_cancellation_exception_context` | a cancellation carries no message |
 //! | `test_exception_chaining_*`, `test_cancel_traceback_*`, `test_exception_traceback`, `test_task_source_traceback`, `test_get_stack` | Rust's errors carry neither context nor traceback; `JoinHandle::spawned_at` says where a task was made |
 //! | `test_task_set_name_pylong`, `test_task_repr_name_not_str`, `test_sleep_when_delay_is_nan` | names are text, and no length of time is not a number |
-//! | `test_task_set_methods`, `SetMethodsTest` | a task's result can't be set: the type has no such method |
+//! | `test_task_set_methods`, `test_set_result_causes_invalid_state`, `test_set_exception_causes_invalid_state` | a task's result can't be set: the type has no such method |
 //! | `test_stop_while_run_in_complete` | a run can't be stopped from inside but by the end of its main task |
 //! | `test_log_traceback`, `test_error_in_call_soon`, `test__register_task_*`, `test__enter_task*`, `test__leave_task*`, `test__unregister_task*` | about asyncio's inner functions |
 //! | `test_log_destroyed_pending_task`, `test_task_del_collect` | a run owns its tasks: none is destroyed while it waits, and no collector runs |
@@ -423,7 +423,8 @@ fn a_panic_that_takes_the_place_of_a_cancellation_is_how_the_task_ends() {
     });
 }
 
-// test_current_task, test_current_task_no_running_loop, test_current_task_with_implicit_loop
+// test_current_task, test_current_task_no_running_loop, test_current_task_no_running_loop_implicit,
+// test_current_task_with_implicit_loop
 #[test]
 fn the_current_task_is_the_one_that_runs_and_none_outside() {
     assert!(current().is_none());
