@@ -314,6 +314,17 @@ impl Scheduler {
         true
     }
 
+    /// The same, for one that has handed its cancellation on in vain: its own wait ends.
+    pub(super) fn cancel_firmly(&self, core: &TaskCore) {
+        self.cancel(core);
+        let waits = core.state.get() == State::Parked && !core.signals.has(Signals::MASKED);
+        // One that is going to be woken by another thread is cancelled then.
+        if waits && !core.signals.has(Signals::MUST_CANCEL) {
+            core.signals.set(Signals::CANCEL_ORDERED);
+            self.wake_task(core);
+        }
+    }
+
     /// Runs one tick. Gives false when there was nothing to do and nothing can happen any more.
     pub(super) fn tick(&self) -> io::Result<bool> {
         let mut hear = |message| self.hear(message);
