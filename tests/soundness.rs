@@ -19,8 +19,9 @@ use cede::runtime::{self, CancelWait, Waiter};
 use cede::stack::{StackError, Stats};
 use cede::sync::{
     AcquiringLock, AcquiringPermit, Barrier, BoundedSemaphore, BrokenBarrier, Condition, DoneTooOften, Event,
-    GetNowaitError, Getting, Lock, LockGuard, NotAcquired, Permit, PutError, PutNowaitError, Putting, Queue,
-    QueueShutDown, ReleasedTooOften, Semaphore, WaitingForEvent,
+    Fifo, GetNowaitError, Getting, JoiningQueue, Lifo, LifoQueue, Lock, LockGuard, NotAcquired, Permit,
+    Priority, PriorityQueue, PutError, PutNowaitError, Putting, Queue, QueueBy, QueueShutDown,
+    ReleasedTooOften, Semaphore, WaitingForEvent,
 };
 use cede::task::{
     AsCompleted, DoneCallback, End, First, Gather, GatherResults, InvalidState, Joining, Promise, Race,
@@ -213,9 +214,17 @@ fn shared() -> Vec<&'static str> {
         Queue<u8>: true, true;
         Queue<Single>: true, true;
         Queue<Local>: false, false;
+        QueueBy<Single, Lifo>: true, true;
+        LifoQueue<Local>: false, false;
+        PriorityQueue<Single>: true, true;
+        PriorityQueue<Local>: false, false;
+        Fifo: true, true;
+        Lifo: true, true;
+        Priority: true, true;
         DoneTooOften: true, true;
-        Getting<'static, u8>: false, false;
-        Putting<'static, u8>: false, false;
+        Getting<'static, u8, Fifo>: false, false;
+        Putting<'static, u8, Lifo>: false, false;
+        JoiningQueue<'static, u8, Priority>: false, false;
         QueueShutDown: true, true;
         GetNowaitError: true, true;
         PutError<Single>: true, false;
@@ -236,7 +245,18 @@ fn streams() -> Vec<&'static str> {
 }
 
 /// Types that are `pub` for the sake of a sealed trait and that nobody can name.
-const UNNAMEABLE: &[&str] = &["Completion", "Failure", "InTuple", "Iterated", "Panic", "Record", "TaskCore"];
+const UNNAMEABLE: &[&str] = &[
+    "Completion",
+    "Exclusive",
+    "Failure",
+    "Heap",
+    "InTuple",
+    "Iterated",
+    "Panic",
+    "Record",
+    "TaskCore",
+    "Waited",
+];
 
 /// The matrix leaves no public type out: lints see to it that what is `pub` can be reached.
 fn assert_names_all(named: &[&str]) {

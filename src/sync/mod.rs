@@ -18,6 +18,7 @@ pub use condition::Condition;
 pub use event::{Event, WaitingForEvent};
 pub use lock::{AcquiringLock, Lock, LockGuard, NotAcquired};
 pub use queue::{
-    DoneTooOften, GetNowaitError, Getting, PutError, PutNowaitError, Putting, Queue, QueueShutDown,
+    DoneTooOften, Fifo, GetNowaitError, Getting, JoiningQueue, Lifo, LifoQueue, Order, Priority,
+    PriorityQueue, PutError, PutNowaitError, Putting, Queue, QueueBy, QueueShutDown,
 };
 pub use semaphore::{AcquiringPermit, Permit, Semaphore};
