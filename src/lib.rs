@@ -69,8 +69,8 @@ pub use generator::{
     with,
 };
 pub use runtime::{
-    Deadlock, OnDeadlock, Operation, RunError, Runner, StuckTask, TaskReport, run, set_task_hook,
-    take_task_hook, yield_now,
+    Deadlock, Handle, OnDeadlock, Operation, RemoteJoinError, RemoteJoinHandle, RunError, Runner, StuckTask,
+    TaskReport, run, set_task_hook, take_task_hook, yield_now,
 };
 pub use task::race;
 pub use task::{

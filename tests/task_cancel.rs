@@ -124,6 +124,18 @@ fn a_task_that_cancels_itself_and_ends_is_cancelled_and_its_value_dropped() {
     });
 }
 
+/// asyncio: only a value gives way to a request that was not delivered.
+#[test]
+fn a_task_that_cancels_itself_and_fails_has_failed() {
+    run(|| {
+        let task = cede::try_spawn(|| {
+            current().unwrap().cancel();
+            Err::<(), _>("disk")
+        });
+        assert_eq!(task.join().unwrap_err().to_string(), "disk");
+    });
+}
+
 #[test]
 fn a_task_that_cancels_itself_passes_through_what_is_there_and_unwinds_at_its_first_wait() {
     run(|| {
@@ -272,8 +284,11 @@ fn a_task_that_swallows_every_cancellation_is_given_up_named_and_leaked() {
         });
         assert_eq!(left, 1, "its stack is never used again");
         assert_eq!(reports.len(), 1, "{reports:?}");
-        assert!(reports[0].starts_with("task 2 \"stubborn\": can't be ended: it went on "), "{reports:?}");
-        assert!(reports[0].ends_with(" times after it was cancelled. Its stack is leaked"), "{reports:?}");
+        assert!(
+            reports[0].starts_with("task 2 \"stubborn\": can't be ended: it was cancelled "),
+            "{reports:?}"
+        );
+        assert!(reports[0].ends_with(" times and goes on. Its stack is leaked"), "{reports:?}");
         assert_eq!(logged(), [""; 0]);
     })
     .join()

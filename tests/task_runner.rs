@@ -37,9 +37,9 @@ fn tasks_that_are_left_go_on_in_the_next_run() {
             })
         })
         .unwrap();
-    assert_eq!(count.get(), 0, "it was not its turn");
+    assert_eq!(count.get(), 1, "a run goes on for the tick after its main task");
     runner.run(|| sleep(3 * SECOND)).unwrap();
-    assert!((3..5).contains(&count.get()));
+    assert!((4..6).contains(&count.get()));
     assert_eq!(runner.run(|| current().unwrap().id()).unwrap(), 4);
     runner.close().unwrap();
     assert!(task.is_finished());
@@ -112,25 +112,44 @@ fn a_panic_in_main_goes_on_after_the_siblings_have_cleaned_up() {
 
 /// No task can wait during an unwind: nothing of them runs, and their stacks stay.
 #[test]
-fn a_runner_that_an_unwind_drops_leaves_its_tasks_as_they_are() {
-    let text = panic_text(|| {
-        let runner = runner();
-        runner
-            .run(|| {
-                spawn(|| {
-                    let _held = Logs("unreachable");
-                    cede::scope(|s| {
-                        s.spawn(forever);
-                    })
-                });
-                yield_now();
-                yield_now();
-            })
-            .unwrap();
-        silent_panic("outside")
+fn a_runner_that_an_unwind_drops_leaves_its_tasks_as_they_are_and_names_them() {
+    let (text, reports) = reported(|| {
+        panic_text(|| {
+            let runner = runner();
+            runner
+                .run(|| {
+                    spawn(|| {
+                        let _held = Logs("unreachable");
+                        cede::scope(|s| {
+                            s.spawn(forever);
+                        })
+                    });
+                    yield_now();
+                    yield_now();
+                    spawn(|| ());
+                    spawn(|| yield_now());
+                })
+                .unwrap();
+            silent_panic("outside")
+        })
     });
     assert_eq!(text, "outside");
     assert_eq!(logged(), [""; 0]);
+    let pending = "is pending while its runner goes, where no task can be ended; it";
+    assert_eq!(reports.len(), 3, "{reports:?}");
+    assert!(
+        reports[0].starts_with(&format!("task 2 \"Task-2\": {pending} waits for the tasks of its group: 3."))
+    );
+    assert!(
+        reports[1].starts_with(&format!("task 3 \"Task-3\": {pending} gets from Queue(0)")),
+        "{}",
+        reports[1]
+    );
+    assert!(
+        reports[2].starts_with(&format!("task 5 \"Task-5\": {pending} waits for its turn.")),
+        "{}",
+        reports[2]
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use cede::time::{after, now, sleep_until};
-use cede::{Operation, Runner, sleep, spawn, timeout, yield_now};
+use cede::{Operation, RunError, Runner, sleep, spawn, timeout, yield_now};
 use trace::{SECOND, run};
 
 #[test]
@@ -38,6 +38,46 @@ fn durations_beyond_all_measure_are_no_error() {
         tasks.iter().all(|task| task.cancel() && task.join().unwrap_err().is_cancelled())
     });
     assert!(cancelled.unwrap());
+}
+
+#[test]
+fn what_is_for_ever_never_ends_also_under_virtual_time() {
+    let runner = Runner::builder().virtual_time(true).build();
+    let ended = Rc::new(Cell::new(0));
+    let asleep = runner.run(|| {
+        for _ in 0..2 {
+            let ended = Rc::clone(&ended);
+            spawn(move || {
+                sleep(Duration::MAX);
+                ended.set(ended.get() + 1);
+            });
+        }
+        let count = Rc::clone(&ended);
+        let late = spawn(move || {
+            timeout(Duration::MAX, || sleep(Duration::from_secs(1 << 40))).unwrap();
+            count.get()
+        });
+        late.join().unwrap()
+    });
+    assert_eq!(asleep.unwrap(), 0);
+    runner.close().unwrap();
+    assert_eq!(ended.get(), 0);
+}
+
+#[test]
+fn a_run_that_only_sleeps_for_ever_is_a_deadlock() {
+    let error = Runner::new().run(|| {
+        spawn(|| {
+            cede::select! {
+                _ = after(Duration::MAX) => unreachable!(),
+                _ = after(Duration::from_secs(u64::MAX)) => unreachable!(),
+            }
+        });
+        timeout(Duration::MAX, || sleep(Duration::MAX))
+    });
+    let Err(RunError::Deadlock(deadlock)) = error else { panic!("{error:?}") };
+    let waits: Vec<_> = deadlock.tasks.iter().map(|task| task.waits_for.as_str()).collect();
+    assert_eq!(waits, ["sleeps for ever", "waits for the first: sleeps for ever, sleeps for ever"]);
 }
 
 #[test]

@@ -16,17 +16,28 @@
 //! while the scheduler is awake. Nothing is lost: whoever pushes does so before it looks at the state; the scheduler sets
 //! ASLEEP before it looks at the queue a last time. All four are sequentially consistent, so one of the two sees the other.
 //!
-//! A [`Sender`] is held by whatever may still wake someone. The run is not at a deadlock while one lives; when the last
-//! goes, the scheduler is notified, so that it looks again.
+//! The sleep is a wait for the OS, which is notified through the reactor, or a nap, where there is none and nothing needs one:
+//! then the thread is parked.
+//!
+//! A [`Sender`] is held by whatever is going to wake someone. The run is not at a deadlock while one lives; when the last
+//! goes, the scheduler is notified, so that it looks again. A [`Handle`](super::Handle) is counted too, but promises nothing: it
+//! is like whatever else tasks share with other threads.
+//!
+//! An interrupt is the one message that a signal handler can send: two stores and, to end a sleep, one system call. It needs no place in the
+//! queue. `drain` looks at it after it has cleared `any`, and a handler writes `any` after it, so that it is not lost either.
 //!
 //! No code of users runs or is dropped under the lock.
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, Thread};
+use std::time::Duration;
 
 use super::reactor::Notifier;
+use super::report;
 use super::task::TaskKey;
 
 /// What another thread wants.
@@ -35,6 +46,8 @@ pub(crate) enum Message {
     Wake(TaskKey),
     /// Call a function in the next tick.
     Call(Box<dyn FnOnce() + Send>),
+    /// Somebody has pressed Ctrl-C.
+    Interrupt,
 }
 
 #[derive(Default)]
@@ -55,8 +68,15 @@ pub(crate) struct Inbox {
     any: AtomicBool,
     state: AtomicU8,
     senders: AtomicUsize,
-    /// Set before the first sleep.
+    handles: AtomicUsize,
+    /// An interrupt came that the scheduler has not heard of.
+    interrupted: AtomicBool,
+    /// Whether one may come.
+    interruptible: AtomicBool,
+    /// Set before the first sleep that waits for the OS.
     notifier: OnceLock<Notifier>,
+    /// The thread of the scheduler; set before the first nap.
+    sleeper: OnceLock<Thread>,
 }
 
 impl Inbox {
@@ -78,6 +98,52 @@ impl Inbox {
     /// Whether any handle is left that could wake somebody.
     pub(crate) fn has_senders(&self) -> bool {
         self.senders.load(Ordering::SeqCst) > 0
+    }
+
+    /// Counts one more handle.
+    pub(super) fn add_handle(&self) {
+        self.handles.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// A handle goes. The last one has the scheduler look again.
+    pub(super) fn remove_handle(&self) {
+        if self.handles.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.notify();
+        }
+    }
+
+    /// Whether anybody has a handle.
+    pub(super) fn has_handles(&self) -> bool {
+        self.handles.load(Ordering::SeqCst) > 0
+    }
+
+    /// Tells the scheduler of an interrupt. May be called in a signal handler, once it was said that interrupts may come: all that it
+    /// touches are atomics and the descriptor of the reactor.
+    pub(super) fn interrupt(&self) {
+        self.interrupted.store(true, Ordering::SeqCst);
+        self.any.store(true, Ordering::SeqCst);
+        self.notify();
+    }
+
+    /// An interrupt has come too late: it is kept for `take_interrupt`.
+    pub(super) fn keep_interrupt(&self) {
+        self.interrupted.store(true, Ordering::SeqCst);
+    }
+
+    /// Takes back an interrupt that the scheduler has not heard of. Gives whether there was one.
+    pub(super) fn take_interrupt(&self) -> bool {
+        self.interrupted.swap(false, Ordering::SeqCst)
+    }
+
+    /// Says whether interrupts may come: sleeps must then be such that a signal handler can end them.
+    pub(super) fn set_interruptible(&self, yes: bool) {
+        self.interruptible.store(yes, Ordering::SeqCst);
+    }
+
+    /// Whether a sleep of this length has to be one that waits for the OS.
+    pub(super) fn needs_reactor(&self, time: Option<Duration>) -> bool {
+        let is_long = time.is_some_and(|time| !time.is_zero());
+        self.has_senders() || (is_long && self.interruptible.load(Ordering::Relaxed))
     }
 
     /// Makes a task ready. On any thread. Nothing happens when the task or its run has ended.
@@ -109,10 +175,24 @@ impl Inbox {
     /// Ends the sleep that is going on, if there is one.
     fn notify(&self) {
         let slept = self.state.compare_exchange(ASLEEP, NOTIFIED, Ordering::SeqCst, Ordering::SeqCst);
-        if slept.is_ok()
-            && let Some(notifier) = self.notifier.get()
-        {
-            notifier.notify();
+        if slept.is_err() {
+            return;
+        }
+        // Its thread sleeps, and so makes no reactor meanwhile: what there is says how it sleeps.
+        match (self.notifier.get(), self.sleeper.get()) {
+            (Some(notifier), _) => notifier.notify(),
+            (None, Some(sleeper)) => sleeper.unpark(),
+            (None, None) => {}
+        }
+    }
+
+    /// Waits for a message or the end of the time where there is no reactor. On the thread of the scheduler.
+    pub(super) fn nap(&self, time: Duration) {
+        debug_assert!(self.notifier.get().is_none(), "whoever ends the sleep would notify the reactor");
+        self.sleeper.get_or_init(thread::current);
+        if self.begin_sleep() {
+            thread::park_timeout(time);
+            self.end_sleep();
         }
     }
 
@@ -125,7 +205,10 @@ impl Inbox {
     /// The scheduler is about to wait. Gives false, and it must not, when something has come in.
     #[must_use]
     pub(crate) fn begin_sleep(&self) -> bool {
-        debug_assert!(self.notifier.get().is_some(), "somebody must be able to end the sleep");
+        debug_assert!(
+            self.notifier.get().is_some() || self.sleeper.get().is_some(),
+            "somebody must be able to end the sleep"
+        );
         self.state.store(ASLEEP, Ordering::SeqCst);
         let may_sleep = !self.any.load(Ordering::SeqCst);
         if !may_sleep {
@@ -146,25 +229,43 @@ impl Inbox {
     }
 
     /// Takes out what has come in, in order.
+    #[inline]
     pub(crate) fn drain(&self, f: &mut dyn FnMut(Message)) {
-        if !self.has_messages() {
-            return;
+        if self.has_messages() {
+            self.drain_all(f);
         }
+    }
+
+    #[cold]
+    fn drain_all(&self, f: &mut dyn FnMut(Message)) {
         let mut queue = self.lock();
         let messages = std::mem::take(&mut queue.messages);
         self.any.store(false, Ordering::SeqCst);
         drop(queue);
+        if self.take_interrupt() {
+            f(Message::Interrupt);
+        }
         messages.into_iter().for_each(f);
     }
 
-    /// The run has ended: nothing comes in any more. Drops what was left, on this thread.
+    /// The run has ended: nothing comes in any more, until it is opened again. Drops what was left, on this thread.
     pub(crate) fn close(&self) {
         let mut queue = self.lock();
         queue.closed = true;
         let messages = std::mem::take(&mut queue.messages);
         self.any.store(false, Ordering::SeqCst);
         drop(queue);
-        drop(messages);
+        for message in messages {
+            // Of users, who may panic in it; the others are to be told all the same.
+            if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(message))) {
+                report::panicked("the destructor of a function that was sent to a run", payload);
+            }
+        }
+    }
+
+    /// Another run begins.
+    pub(super) fn open(&self) {
+        self.lock().closed = false;
     }
 }
 
@@ -188,7 +289,7 @@ impl Sender {
     }
 
     /// As [`Inbox::call`].
-    #[cfg_attr(not(test), expect(dead_code, reason = "for handles that other threads hold"))]
+    #[cfg(test)]
     pub(crate) fn call(&self, call: Box<dyn FnOnce() + Send>) -> Result<(), Box<dyn FnOnce() + Send>> {
         self.inbox.call(call)
     }
@@ -222,11 +323,15 @@ mod tests {
         inbox
     }
 
+    /// Stands for an interrupt.
+    const INTERRUPT: TaskKey = TaskKey { scheduler: 0, index: u32::MAX, generation: 0 };
+
     fn drained(inbox: &Inbox) -> Vec<TaskKey> {
         let mut tasks = Vec::new();
         inbox.drain(&mut |message| match message {
             Message::Wake(task) => tasks.push(task),
             Message::Call(call) => call(),
+            Message::Interrupt => tasks.push(INTERRUPT),
         });
         tasks
     }
@@ -311,6 +416,52 @@ mod tests {
         inbox.wake(TaskKey::for_test(1));
         assert!(inbox.call(Box::new(|| {})).is_err());
         assert!(!inbox.has_messages());
+    }
+
+    #[test]
+    fn an_inbox_that_is_opened_again_takes_things_in() {
+        let inbox = Inbox::new();
+        inbox.close();
+        inbox.open();
+        inbox.wake(TaskKey::for_test(1));
+        assert_eq!(drained(&inbox).len(), 1);
+    }
+
+    #[test]
+    fn an_interrupt_is_heard_once_and_ends_a_sleep() {
+        for portable in [false, true] {
+            let reactor = Reactor::new(portable).unwrap();
+            let inbox = inbox_of(&reactor);
+            inbox.interrupt();
+            inbox.interrupt();
+            assert!(!inbox.begin_sleep());
+            assert_eq!(drained(&inbox), [INTERRUPT]);
+            assert_eq!(drained(&inbox), []);
+            assert!(inbox.begin_sleep());
+            inbox.interrupt();
+            reactor.wait(None).unwrap();
+            inbox.end_sleep();
+            assert!(inbox.take_interrupt() && !inbox.take_interrupt());
+            assert_eq!(drained(&inbox), []);
+        }
+    }
+
+    #[test]
+    fn a_nap_ends_with_a_message() {
+        let inbox = Inbox::new();
+        let theirs = Arc::clone(&inbox);
+        let (asleep, go) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            go.recv().unwrap();
+            while theirs.state.load(Ordering::SeqCst) != ASLEEP {
+                thread::yield_now();
+            }
+            theirs.wake(TaskKey::for_test(1));
+        });
+        asleep.send(()).unwrap();
+        inbox.nap(Duration::MAX);
+        assert_eq!(drained(&inbox).len(), 1);
+        thread.join().unwrap();
     }
 
     #[test]

@@ -4,20 +4,27 @@
 //! `scheduler` knows.
 
 pub(crate) mod blocking;
+mod builder;
 pub(crate) mod callback;
 mod clock;
 pub(crate) mod completion;
 pub(crate) mod guarded;
+mod handle;
+pub(crate) mod holder;
 pub(crate) mod inbox;
+mod interrupt;
 pub(crate) mod operation;
 pub(crate) mod outcome;
 mod outside;
 pub(crate) mod park;
+mod prefetch;
 pub(crate) mod reactor;
-mod report;
+mod remote;
+pub(crate) mod report;
 mod run_queue;
 mod runner;
 pub(crate) mod scheduler;
+mod shutdown;
 pub(crate) mod signals;
 pub(crate) mod task;
 mod timers;
@@ -26,10 +33,13 @@ pub(crate) mod waiter;
 pub(crate) mod with_deadline;
 
 pub use blocking::unblock;
+pub use builder::{Builder, OnDeadlock};
+pub use handle::{Handle, RunEnded};
 pub use operation::Operation;
 pub use park::yield_now;
+pub use remote::{RemoteJoinError, RemoteJoinHandle, RemoteJoining};
 pub use report::{Deadlock, StuckTask, TaskReport, set_task_hook, take_task_hook};
-pub use runner::{Builder, OnDeadlock, RunError, Runner, run};
+pub use runner::{RunError, Runner, run};
 
 #[doc(hidden)]
 pub use operation::CancelWait;

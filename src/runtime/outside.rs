@@ -11,13 +11,12 @@ use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::blocking::Jobs;
 use super::clock::Clock;
 use super::inbox::{Inbox, Message};
-use super::reactor::Reactor;
+use super::reactor::{Budget, Reactor};
 
 /// After how many entries of the run queue the OS is asked for I/O though there is more to do.
 const ENTRIES_PER_LOOK: usize = 64;
@@ -28,6 +27,8 @@ pub(crate) struct Outside {
     portable: bool,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) jobs: Jobs,
+    /// What the step that is under way may do without waiting.
+    pub(crate) budget: Budget,
     entries_since_look: Cell<usize>,
 }
 
@@ -42,6 +43,7 @@ impl Outside {
             portable,
             inbox: Inbox::new(),
             jobs: Jobs::default(),
+            budget: Budget::default(),
             entries_since_look: Cell::new(0),
         }
     }
@@ -63,13 +65,20 @@ impl Outside {
     }
 
     /// Whether anything outside could still wake somebody.
-    fn can_speak(&self) -> bool {
+    pub(super) fn can_speak(&self) -> bool {
         self.inbox.has_senders() || self.reactor.get().is_some_and(Reactor::has_waiters)
     }
 
-    /// Takes what other threads have sent and, every now and then, what the OS reports. Does not wait.
+    /// The OS is asked before the next tick, however little is to do in it.
+    pub(super) fn look_soon(&self) {
+        self.entries_since_look.set(ENTRIES_PER_LOOK);
+    }
+
+    /// A tick with something to do begins: takes what other threads have sent and, every now and then, what the OS reports.
+    /// Does not wait.
     #[inline]
     pub(super) fn look(&self, entries: usize, hear: Hear<'_>) -> io::Result<()> {
+        self.budget.renew();
         let since = self.entries_since_look.get() + entries;
         self.entries_since_look.set(since);
         if since >= ENTRIES_PER_LOOK
@@ -86,6 +95,7 @@ impl Outside {
     /// deadline and nothing can come. May return early for no reason.
     pub(super) fn wait(&self, deadline: Option<Instant>, clock: &Clock, hear: Hear<'_>) -> io::Result<bool> {
         self.entries_since_look.set(0);
+        self.budget.renew();
         let Some(deadline) = deadline else { return self.sleep(None, hear) };
         if let Clock::Virtual(_) = clock {
             let mut heard = false;
@@ -117,15 +127,16 @@ impl Outside {
     }
 
     fn sleep(&self, timeout: Option<Duration>, hear: Hear<'_>) -> io::Result<bool> {
-        if self.reactor.get().is_none() && !self.inbox.has_senders() {
+        if self.reactor.get().is_none() && !self.inbox.needs_reactor(timeout) {
             // A message may be left whose sender has gone.
             let mut heard = false;
             self.inbox.drain(&mut |message| {
                 heard = true;
                 hear(message);
             });
-            if !heard && let Some(timeout) = timeout {
-                thread::park_timeout(timeout);
+            if let Some(timeout) = timeout.filter(|timeout| !heard && !timeout.is_zero()) {
+                self.inbox.nap(timeout);
+                self.inbox.drain(hear);
             }
             return Ok(heard || timeout.is_some());
         }

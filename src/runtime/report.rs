@@ -5,7 +5,9 @@ use std::error::Error;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe, Location};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
+use super::remote::RemoteJoinError;
 use super::scheduler::Scheduler;
 use super::task::{AnyTask, Failure, TaskCore, panic_message};
 
@@ -107,8 +109,9 @@ type Hook = Arc<dyn Fn(&TaskReport) + Send + Sync>;
 
 static HOOK: RwLock<Option<Hook>> = RwLock::new(None);
 
-/// Sets what is told of errors of tasks that nobody looked at, of callbacks that panicked, and of tasks that could not be
-/// ended. The default prints them to stderr.
+/// Sets what is told of errors of tasks that nobody looked at, of callbacks that panicked, of tasks that could not be
+/// ended, and, in debug mode ([`Builder::debug`](crate::runtime::Builder::debug)), of steps that took long. The default prints them to stderr.
+/// What asyncio calls the exception handler.
 ///
 /// # Examples
 ///
@@ -159,28 +162,77 @@ fn report(report: &TaskReport) {
 
 /// A task failed, and its record is going without anybody having looked.
 pub(super) fn unobserved(core: &TaskCore, failure: &Failure) {
-    let message = match failure {
-        Failure::Cancelled => return,
-        Failure::Error(error) => match panic::catch_unwind(AssertUnwindSafe(|| error.to_string())) {
-            Ok(text) => format!("failed and nobody asked: {text}"),
-            Err(payload) => {
-                std::mem::forget(payload);
-                "failed and nobody asked, with an error whose Display panicked".to_owned()
-            }
-        },
+    if let Some(message) = nobody_asked(failure) {
+        report_task(core, message);
+    }
+}
+
+/// What is no task failed, and is going without anybody having looked.
+pub(crate) fn unobserved_outcome(name: String, failure: &Failure) {
+    if let Some(message) = nobody_asked(failure) {
+        report(&TaskReport { name, spawned_at: None, message });
+    }
+}
+
+/// What is said of a failure that nobody looked at; a cancellation is none.
+fn nobody_asked(failure: &Failure) -> Option<String> {
+    Some(match failure {
+        Failure::Cancelled | Failure::CancelledError => return None,
+        Failure::Error(error) => failed_unobserved(&**error),
         Failure::Panicked(panic) => format!("panicked and nobody asked: {}", panic.message),
+    })
+}
+
+fn failed_unobserved(error: &dyn Error) -> String {
+    match panic::catch_unwind(AssertUnwindSafe(|| error.to_string())) {
+        Ok(text) => format!("failed and nobody asked: {text}"),
+        Err(payload) => {
+            std::mem::forget(payload);
+            "failed and nobody asked, with an error whose Display panicked".to_owned()
+        }
+    }
+}
+
+/// The same for one whose result was for another thread.
+pub(super) fn unobserved_remote(name: &str, spawned_at: &'static Location<'static>, error: &RemoteJoinError) {
+    let message = match error.panic_message() {
+        Some(text) => format!("panicked and nobody asked: {text}"),
+        None => failed_unobserved(error),
     };
-    report_task(core, message);
+    report(&TaskReport { name: name.to_owned(), spawned_at: Some(spawned_at), message });
 }
 
 /// A task that could not be ended is left where it is.
 pub(super) fn given_up(task: &dyn AnyTask) {
     let core = task.core();
-    let swallowed = core.swallowed.get();
+    let times = core.swallowed.get().max(core.cancels.get());
     report_task(
         core,
-        format!("can't be ended: it went on {swallowed} times after it was cancelled. Its stack is leaked"),
+        format!("can't be ended: it was cancelled {times} times and goes on. Its stack is leaked"),
     );
+}
+
+/// A task is left where it is, since its runner goes where no task can be ended.
+pub(super) fn left_behind(task: &dyn AnyTask) {
+    let core = task.core();
+    let what = core.waiting_for().unwrap_or_else(|| "waits for its turn".to_owned());
+    let message = format!(
+        "is pending while its runner goes, where no task can be ended; it {what}. Its stack is leaked"
+    );
+    report_task(core, message);
+}
+
+/// A step or a callback took long, and nothing else could run meanwhile. Without a task it was a callback.
+pub(super) fn slow_step(task: Option<(u64, Option<&str>, &'static Location<'static>)>, took: Duration) {
+    let (name, spawned_at) = match task {
+        Some((id, name, place)) => (task_name(id, name), Some(place)),
+        None => ("callback".to_owned(), None),
+    };
+    report(&TaskReport {
+        name,
+        spawned_at,
+        message: format!("ran for {took:?} at a stretch, and nothing else could run"),
+    });
 }
 
 /// A run waits for threads of which it knows nothing, and has done so for a while.
@@ -195,8 +247,22 @@ pub(super) fn waits_for_other_threads(stuck: &Deadlock) {
 }
 
 fn report_task(core: &TaskCore, message: String) {
-    let name = format!("task {} {:?}", core.id, &*core.name());
+    let name = task_name(core.id, Some(&core.name()));
     report(&TaskReport { name, spawned_at: Some(core.spawned_at), message });
+}
+
+/// Drops something that users may have given a destructor, where a panic must not go on: `what` says of what it was.
+pub(super) fn dropping<T>(what: &str, value: T) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(move || drop(value))) {
+        panicked(what, payload);
+    }
+}
+
+fn task_name(id: u64, given: Option<&str>) -> String {
+    match given {
+        Some(name) => format!("task {id} {name:?}"),
+        None => format!("task {id} \"Task-{id}\""),
+    }
 }
 
 /// User code panicked that the scheduler had called: `what` says which.

@@ -6,17 +6,19 @@ use std::fmt;
 use std::io;
 use std::panic::{self, AssertUnwindSafe, Location};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use super::clock::Clock;
+use super::builder::{Builder, DeadlockHook, OnDeadlock};
+use super::handle::Handle;
+use super::interrupt::{self, Interrupts};
 use super::outcome::OutcomeOf;
 use super::outside;
 use super::report::{self, Deadlock};
 use super::scheduler::Scheduler;
+use super::shutdown::Pass;
 use super::task::{AnyTask, Failure, Task};
 use crate::coroutine::{self, Extent};
 
@@ -30,6 +32,10 @@ pub enum RunError {
     /// The main task was cancelled.
     #[error("the main task was cancelled")]
     Cancelled,
+    /// Ctrl-C was pressed, and the main task ended with the cancellation that this is; see
+    /// [`Builder::interrupts`](super::Builder::interrupts).
+    #[error("the run was interrupted")]
+    Interrupted,
     /// A run is under way on this thread.
     #[error("a run is under way on this thread: spawn a task in it, or use another thread")]
     Nested,
@@ -47,83 +53,12 @@ pub enum RunError {
     Io(#[from] io::Error),
 }
 
-/// What to do about a deadlock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnDeadlock {
-    /// The hook has made something ready, by cancelling a task, say: go on.
-    Continue,
-    /// End the run with an error.
-    Stop,
-}
-
-type DeadlockHook = Arc<dyn Fn(&Deadlock) -> OnDeadlock>;
-
-/// Settings of a run; from [`Runner::builder`].
-#[derive(Clone, Default)]
-pub struct Builder {
-    virtual_time: bool,
-    stack_size: Option<usize>,
-    on_deadlock: Option<DeadlockHook>,
-    by_itself: Option<bool>,
-}
-
-impl fmt::Debug for Builder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
-            .field("virtual_time", &self.virtual_time)
-            .field("stack_size", &self.stack_size)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Builder {
-    /// Whether time stands still while anything is ready, and jumps to the next deadline when nothing is. For tests.
-    pub fn virtual_time(mut self, on: bool) -> Self {
-        self.virtual_time = on;
-        self
-    }
-
-    /// The size of the tasks' stacks in bytes, guard included.
-    pub fn stack_size(mut self, bytes: usize) -> Self {
-        self.stack_size = Some(bytes);
-        self
-    }
-
-    /// Called when nothing can ever happen again. It may cancel tasks and go on. Not called in a task; a panic in it goes
-    /// to the hook of [`set_task_hook`](crate::set_task_hook), and counts as [`OnDeadlock::Stop`].
-    pub fn on_deadlock(mut self, hook: impl Fn(&Deadlock) -> OnDeadlock + 'static) -> Self {
-        self.on_deadlock = Some(Arc::new(hook));
-        self
-    }
-
-    /// Whether no other thread wakes tasks of this run, save by what has told it that it will, such as a blocking call. Then nothing ready,
-    /// no timer and no I/O is a deadlock at once. If other threads may, by what is shared with them (a queue, a lock, an event), and the
-    /// process has any, a run that has nothing else to wait for waits for them, and says after a second that it does.
-    ///
-    /// By default it is by itself under virtual time.
-    pub fn by_itself(mut self, yes: bool) -> Self {
-        self.by_itself = Some(yes);
-        self
-    }
-
-    /// Makes the runner.
-    pub fn build(self) -> Runner {
-        let clock = if self.virtual_time { Clock::virtual_from_now() } else { Clock::Real };
-        let scheduler = Scheduler::new(clock, self.stack_size);
-        Runner {
-            scheduler,
-            on_deadlock: self.on_deadlock,
-            by_itself: self.by_itself.unwrap_or(self.virtual_time),
-            closed: Cell::new(false),
-        }
-    }
-}
-
 /// A scheduler that can run several main functions, one after the other: `asyncio.Runner`.
 ///
 /// Tasks that are left when a main function ends go on in the next run, and are cancelled and awaited by
 /// [`close`](Runner::close), also when the runner is dropped. Where it is dropped by an unwind, in which no task can wait,
-/// or on a thread that is ending, they are left as they are and their stacks are leaked.
+/// or on a thread that is ending, they are left as they are: their stacks are leaked, and each is reported to the hook of
+/// [`set_task_hook`](crate::set_task_hook).
 ///
 /// # Examples
 ///
@@ -137,10 +72,12 @@ impl Builder {
 /// # Ok::<_, cede::RunError>(())
 /// ```
 pub struct Runner {
-    scheduler: Rc<Scheduler>,
-    on_deadlock: Option<DeadlockHook>,
-    by_itself: bool,
-    closed: Cell<bool>,
+    pub(super) scheduler: Rc<Scheduler>,
+    pub(super) on_deadlock: Option<DeadlockHook>,
+    pub(super) by_itself: bool,
+    pub(super) interrupts: bool,
+    /// Since it last ran.
+    pub(super) closed: Cell<bool>,
 }
 
 impl fmt::Debug for Runner {
@@ -155,23 +92,11 @@ impl Default for Runner {
     }
 }
 
-/// How often the tasks that are left are cancelled before they are given up.
-const SHUTDOWN_ROUNDS: u32 = 16;
-
 /// How long a run that can be woken by threads alone of which it knows nothing waits before it says so.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// After how many ticks those that are still there are cancelled again.
-const TICKS_PER_ROUND: u32 = 100_000;
-
-/// After how many ticks those that have swallowed this many cancellations are, since nothing is gained by waiting.
-const TICKS_PER_HOPELESS_ROUND: u32 = 256;
-
-fn is_round_over(ticks: u32, tasks: impl FnOnce() -> Vec<Rc<dyn AnyTask>>) -> bool {
-    let hopeless = |task: &Rc<dyn AnyTask>| task.core().swallowed.get() >= TICKS_PER_HOPELESS_ROUND / 2;
-    ticks == TICKS_PER_ROUND
-        || (ticks.is_multiple_of(TICKS_PER_HOPELESS_ROUND) && tasks().iter().all(hopeless))
-}
+/// How many generations of tasks that begin while the tasks before them are ended get their turn in [`Runner::close`].
+const PASSES: u32 = 64;
 
 impl Runner {
     /// A runner with real time.
@@ -184,13 +109,20 @@ impl Runner {
         Builder::default()
     }
 
-    /// Runs a function as the main task, until it has ended.
+    /// A handle of this runner, by which other threads can give it work: for its next run where none is under way.
+    pub fn handle(&self) -> Handle {
+        Handle::new(&self.scheduler)
+    }
+
+    /// Runs a function as the main task, until it has ended, and the tick after that, as asyncio does: a task that was spawned last takes its first
+    /// step.
     ///
     /// It may borrow what is around it; the tasks that it spawns may not, except in a `scope`.
     ///
     /// # Errors
     ///
-    /// When nothing can ever happen again, when the main task is cancelled, and where no run is possible.
+    /// When nothing can ever happen again, when the main task is cancelled, also by Ctrl-C where that was asked for, and where no run is
+    /// possible.
     ///
     /// # Panics
     ///
@@ -215,6 +147,8 @@ impl Runner {
         // A generator that has called this must not yield from a destructor that the scheduler runs.
         let _extent = Extent::open();
         self.closed.set(false);
+        let inbox = &self.scheduler.outside.inbox;
+        inbox.open();
         let core = self.scheduler.record(None, made_at);
         core.observed.set(true);
         let task = Rc::new(Task::new(core, move || Ok::<T, Failure>(main())));
@@ -222,8 +156,12 @@ impl Runner {
         let erased =
             unsafe { std::mem::transmute::<Rc<dyn AnyTask + '_>, Rc<dyn AnyTask + 'static>>(task.clone()) };
         self.scheduler.adopt(Rc::clone(&erased));
+        self.scheduler.begin_main(erased.core().key.get());
+        let interrupts = if self.interrupts { Interrupts::watch(inbox) } else { None };
         let driven = self.drive(&erased);
+        drop(interrupts);
         drop(erased);
+        let was_interrupted = self.scheduler.was_interrupted();
         let result = task.take();
         match (driven, result) {
             (_, Some(Ok(value))) => Ok(value),
@@ -233,89 +171,120 @@ impl Runner {
             }
             (Err(error), _) => Err(error),
             (Ok(()), Some(Err(Failure::Error(error)))) => Err(RunError::NoStack(error.to_string())),
+            // Where others wanted it to end as well it is theirs, as in asyncio.
+            (Ok(()), _) if was_interrupted && task.core().uncancel() == 0 => Err(RunError::Interrupted),
             (Ok(()), _) => Err(RunError::Cancelled),
         }
     }
 
-    /// Runs ticks until the main task has ended.
+    /// Runs ticks until the main task has ended, and the tick after that.
     fn drive(&self, main: &Rc<dyn AnyTask>) -> Result<(), RunError> {
         let _guard = AbortOnUnwind;
-        let mut error = None;
-        let (mut rounds, mut ticks) = (0, 0);
         let mut said = false;
-        while !main.core().is_done() {
-            let ticked = self.scheduler.tick();
-            match ticked {
-                Ok(true) if error.is_none() => continue,
-                Ok(true) => {
-                    ticks += 1;
-                    if !is_round_over(ticks, || vec![Rc::clone(main)]) {
-                        continue;
-                    }
-                }
-                Ok(false) if error.is_none() && self.may_be_woken_from_elsewhere() => {
-                    if let Err(io) = self.wait_for_other_threads(&mut said) {
-                        error = Some(RunError::Io(io));
-                    }
-                    continue;
-                }
-                Ok(false) => {
-                    let deadlock = Deadlock::of(&self.scheduler);
-                    if error.is_none()
-                        && let Some(hook) = &self.on_deadlock
-                        && ask(hook, &deadlock) == OnDeadlock::Continue
-                        && self.scheduler.is_ready()
-                    {
-                        continue;
-                    }
-                    error.get_or_insert(RunError::Deadlock(deadlock));
-                }
-                Err(io) => {
-                    error.get_or_insert(RunError::Io(io));
-                }
-            }
-            // The run is over. The main task, which may borrow, is unwound before this returns.
-            rounds += 1;
-            ticks = 0;
-            if rounds > SHUTDOWN_ROUNDS {
-                report::given_up(&**main);
-                eprintln!(
-                    "cede: the main task of a run can't be ended, and may have borrowed what is about to go: aborting"
-                );
-                std::process::abort();
-            }
-            for task in self.scheduler.all_tasks() {
-                self.scheduler.cancel(task.core());
-            }
+        let mut result = Ok(());
+        while !main.core().is_done() && result.is_ok() {
+            result = match self.scheduler.tick() {
+                Ok(true) => Ok(()),
+                Ok(false) => self.at_a_standstill(&mut said),
+                Err(io) => Err(RunError::Io(io)),
+            };
         }
-        error.map_or(Ok(()), Err)
+        let mut pass = Pass::of(&self.scheduler, &[main.core().key.get()]);
+        if !main.core().is_done() && !pass.end(|| self.wind_down(&mut said, false)) {
+            // It may borrow what goes when this returns.
+            report::given_up(&**main);
+            eprintln!(
+                "cede: the main task of a run can't be ended, and may have borrowed what is about to go: aborting"
+            );
+            std::process::abort();
+        }
+        self.breathe();
+        result
+    }
+
+    /// One more tick, which does not wait. What goes wrong in it comes again in the next run, if there is one.
+    fn breathe(&self) {
+        drop(self.scheduler.call_soon(Box::new(|| {})));
+        let _ = self.scheduler.tick();
+    }
+
+    /// Nothing is ready, and nothing of this run is going to be: waits for other threads, asks the hook, or says that it is a deadlock.
+    fn at_a_standstill(&self, said: &mut bool) -> Result<(), RunError> {
+        if self.may_be_woken_from_elsewhere() {
+            let patience = (!*said).then_some(PATIENCE);
+            self.wait_for_other_threads(patience, said)?;
+            return Ok(());
+        }
+        if self.scheduler.outside.inbox.has_messages() {
+            // Of a thread that has ended meanwhile.
+            return Ok(());
+        }
+        let deadlock = Deadlock::of(&self.scheduler);
+        if self.ask(&deadlock) { Ok(()) } else { Err(RunError::Deadlock(deadlock)) }
+    }
+
+    /// A tick while tasks are being ended. Gives false when nothing can happen any more, after the hook was asked if it is to be, or when
+    /// that depends on other threads and nothing has come for a while.
+    fn wind_down(&self, said: &mut bool, asks: bool) -> bool {
+        match self.scheduler.tick() {
+            Ok(true) => true,
+            Ok(false) if self.may_be_woken_from_elsewhere() => {
+                self.wait_for_other_threads(Some(PATIENCE), said).unwrap_or(false)
+            }
+            Ok(false) if self.scheduler.outside.inbox.has_messages() => true,
+            Ok(false) => asks && self.ask(&Deadlock::of(&self.scheduler)),
+            // Those that are cancelled may still be ended without what it was.
+            Err(_) => false,
+        }
     }
 
     /// Nothing can happen here any more, save that a thread which this run knows nothing of wakes a task.
     fn may_be_woken_from_elsewhere(&self) -> bool {
-        !self.by_itself && self.scheduler.waits_for_other_threads() && outside::has_other_threads()
+        !self.by_itself
+            && (self.scheduler.waits_for_other_threads() || self.scheduler.outside.inbox.has_handles())
+            && outside::has_other_threads()
     }
 
-    fn wait_for_other_threads(&self, said: &mut bool) -> io::Result<()> {
-        let patience = (!*said).then_some(PATIENCE);
-        if !self.scheduler.wait_for_other_threads(patience)? && !*said {
+    /// Waits until anything comes, or for no reason. Gives false when the time is over, and says so once.
+    fn wait_for_other_threads(&self, patience: Option<Duration>, said: &mut bool) -> io::Result<bool> {
+        let begin = Instant::now();
+        let heard = self.scheduler.wait_for_other_threads(patience)?;
+        let is_over = !heard && patience.is_some_and(|patience| begin.elapsed() >= patience);
+        if is_over && !*said {
             *said = true;
             report::waits_for_other_threads(&Deadlock::of(&self.scheduler));
         }
-        Ok(())
+        Ok(!is_over)
+    }
+
+    /// Asks the hook what to do about a deadlock. Gives whether something is ready now. The tasks are suspended meanwhile, so a panic
+    /// stays here.
+    fn ask(&self, deadlock: &Deadlock) -> bool {
+        let Some(hook) = &self.on_deadlock else { return false };
+        let answer = panic::catch_unwind(AssertUnwindSafe(|| hook(deadlock))).unwrap_or_else(|payload| {
+            report::panicked("the hook for deadlocks", payload);
+            OnDeadlock::Stop
+        });
+        let has_messages = self.scheduler.outside.inbox.has_messages();
+        answer == OnDeadlock::Continue && (self.scheduler.is_ready() || has_messages)
     }
 
     /// Ends the tasks that are left: cancels them in the order in which they were made, waits for them, and reports their
-    /// errors.
+    /// errors. Those that begin meanwhile may help them, and are ended in the same way after them.
     ///
-    /// One that goes on after each of many cancellations is given up: its stack is leaked, and it is named in a report.
+    /// A task that waits again is cancelled again when nothing else can happen. One that goes on after each of many cancellations is
+    /// given up: its stack is leaked, and it is named in a report.
+    ///
+    /// From then on [handles](Handle) are told that the run has ended, until the next one begins.
     ///
     /// # Errors
     ///
     /// When another run is under way on this thread, or it is ending or unwinding. The tasks are then left as they are.
     pub fn close(&self) -> Result<(), RunError> {
-        if self.closed.get() || self.scheduler.live() == 0 {
+        let inbox = &self.scheduler.outside.inbox;
+        if self.closed.get() || (self.scheduler.live() == 0 && !inbox.has_messages()) {
             self.closed.set(true);
+            inbox.close();
             return Ok(());
         }
         if coroutine::thread_is_exiting() {
@@ -328,36 +297,48 @@ impl Runner {
         let _extent = Extent::open();
         let _guard = AbortOnUnwind;
         self.closed.set(true);
-        for _ in 0..SHUTDOWN_ROUNDS {
-            for task in self.scheduler.all_tasks() {
-                self.scheduler.cancel(task.core());
-            }
-            let mut ticks = 0;
-            while self.scheduler.live() > 0 && self.scheduler.tick()? {
-                ticks += 1;
-                if is_round_over(ticks, || self.scheduler.all_tasks()) {
-                    break;
-                }
-            }
-            if self.scheduler.live() == 0 {
-                return Ok(());
-            }
+        let mut ended = self.end_all();
+        inbox.close();
+        if ended && self.scheduler.live() > 0 {
+            // The destructors of what it has dropped have spawned.
+            ended = self.end_all();
         }
+        if !ended {
+            self.leave(report::given_up);
+        }
+        Ok(())
+    }
+
+    /// Ends the tasks of this run. Gives false when some are left that can't be ended.
+    fn end_all(&self) -> bool {
+        let mut said = false;
+        let mut given_up = Vec::new();
+        for _ in 0..PASSES {
+            let mut tasks = self.scheduler.all_keys();
+            tasks.retain(|task| !given_up.contains(task));
+            if tasks.is_empty() {
+                break;
+            }
+            let mut pass = Pass::of(&self.scheduler, &tasks);
+            if !pass.end(|| self.wind_down(&mut said, true)) {
+                given_up.extend(pass.left().iter().map(|task| task.core().key.get()));
+            }
+            // The ticks that asyncio takes to learn that all have ended.
+            self.breathe();
+            self.breathe();
+        }
+        self.scheduler.live() == 0
+    }
+
+    /// Leaves the tasks that have not ended where they are, and tells who can be told.
+    fn leave(&self, tell: fn(&dyn AnyTask)) {
         for task in self.scheduler.all_tasks() {
-            report::given_up(&*task);
+            tell(&*task);
+            task.give_up();
         }
         // Their stacks refer to their records, and these to the scheduler.
         std::mem::forget(Rc::clone(&self.scheduler));
-        Ok(())
     }
-}
-
-/// Asks what to do about a deadlock. The tasks are suspended meanwhile, so a panic stays here.
-fn ask(hook: &DeadlockHook, deadlock: &Deadlock) -> OnDeadlock {
-    panic::catch_unwind(AssertUnwindSafe(|| hook(deadlock))).unwrap_or_else(|payload| {
-        report::panicked("the hook for deadlocks", payload);
-        OnDeadlock::Stop
-    })
 }
 
 /// Ends the process when the scheduler is left by an unwind: its tasks are suspended, may lend their stacks to each other, and
@@ -376,8 +357,9 @@ impl Drop for AbortOnUnwind {
 impl Drop for Runner {
     fn drop(&mut self) {
         if self.close().is_err() {
-            // Tasks that can't be unwound here are left where they are, as their stacks are.
-            std::mem::forget(Rc::clone(&self.scheduler));
+            // Tasks that can't be unwound here.
+            self.scheduler.outside.inbox.close();
+            self.leave(report::left_behind);
         }
     }
 }
@@ -385,6 +367,13 @@ impl Drop for Runner {
 /// Runs a function as the main task, with all that it spawns, on this thread: `asyncio.run`.
 ///
 /// When it has ended, the tasks that are left are cancelled and awaited. See [`Runner`] for the parts.
+///
+/// # Ctrl-C
+///
+/// On the main thread the first Ctrl-C cancels the main task, where SIGINT would end the process otherwise. A main task that catches it
+/// ([`catch_cancelled`](crate::catch_cancelled)) and returns has its value given. If the main task ends with it, the other tasks are ended in order too, then
+/// the process ends by SIGINT after all, so that a shell learns of it: with [`Runner::run`] that is an error instead. The second Ctrl-C ends the process at
+/// once, and so does one that comes when the main task has ended. See [`Builder::interrupts`](super::Builder::interrupts) for the rest.
 ///
 /// # Panics
 ///
@@ -403,7 +392,7 @@ impl Drop for Runner {
 /// ```
 #[track_caller]
 pub fn run<T>(main: impl FnOnce() -> T) -> T {
-    let runner = Runner::new();
+    let runner = Builder::default().interrupts(interrupt::on_main_thread()).build();
     let place = Location::caller();
     // A panic is caught first: the tasks that are left may have to wait to clean up, which they can't during an unwind.
     let result = panic::catch_unwind(AssertUnwindSafe(|| runner.run_at(place, main)));
@@ -411,6 +400,10 @@ pub fn run<T>(main: impl FnOnce() -> T) -> T {
     match (result, closed) {
         (Err(payload), _) => panic::resume_unwind(payload),
         (Ok(Ok(value)), Ok(())) => value,
+        (Ok(Err(RunError::Interrupted)), _) => {
+            drop(runner);
+            interrupt::end_process()
+        }
         (Ok(Err(error)), _) | (Ok(Ok(_)), Err(error)) => panic!("cede: {error}"),
     }
 }

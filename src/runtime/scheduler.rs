@@ -26,6 +26,8 @@ use super::inbox::Message;
 use super::operation::CancelWait;
 use super::outside::Outside;
 use super::park::CancelToken;
+use super::prefetch;
+use super::report;
 use super::run_queue::RunQueue;
 use super::signals::Signals;
 use super::task::{AnyTask, Failure, State, TaskCore, TaskFrame, TaskKey};
@@ -61,7 +63,7 @@ struct Place {
 /// See the head of this file.
 pub(crate) struct Scheduler {
     /// Tells its keys from those of others.
-    serial: u32,
+    pub(super) serial: u32,
     me: Weak<Scheduler>,
     ready: RunQueue<Entry>,
     timers: RefCell<Timers<Action>>,
@@ -72,6 +74,11 @@ pub(crate) struct Scheduler {
     next_id: Cell<u64>,
     current: Cell<Option<NonNull<TaskCore>>>,
     stack_size: Option<usize>,
+    /// In debug mode: how long a step may take.
+    slow_step: Option<Duration>,
+    /// The main task of the run, and how often it was interrupted.
+    main: Cell<Option<TaskKey>>,
+    interrupts: Cell<u32>,
     /// The OS and other threads.
     pub(crate) outside: Outside,
 }
@@ -108,7 +115,7 @@ pub(super) fn current<'a>() -> Option<&'a Scheduler> {
 }
 
 impl Scheduler {
-    pub(super) fn new(clock: Clock, stack_size: Option<usize>) -> Rc<Self> {
+    pub(super) fn new(clock: Clock, stack_size: Option<usize>, slow_step: Option<Duration>) -> Rc<Self> {
         static NEXT_SERIAL: AtomicU32 = AtomicU32::new(1);
         Rc::new_cyclic(|me| Scheduler {
             serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
@@ -122,13 +129,16 @@ impl Scheduler {
             next_id: Cell::new(1),
             current: Cell::new(None),
             stack_size,
+            slow_step,
+            main: Cell::new(None),
+            interrupts: Cell::new(0),
             outside: Outside::new(false),
         })
     }
 
     #[cfg(test)]
     pub(super) fn for_test() -> Rc<Self> {
-        Scheduler::new(Clock::Real, None)
+        Scheduler::new(Clock::Real, None, None)
     }
 
     pub(super) fn downgrade(&self) -> Weak<Self> {
@@ -229,6 +239,22 @@ impl Scheduler {
         all
     }
 
+    /// The numbers of the tasks that have not ended, in the order in which they were made.
+    pub(super) fn all_keys(&self) -> Vec<TaskKey> {
+        self.all_tasks().iter().map(|task| task.core().key.get()).collect()
+    }
+
+    /// A run begins, whose main task this is.
+    pub(super) fn begin_main(&self, task: TaskKey) {
+        self.main.set(Some(task));
+        self.interrupts.set(0);
+    }
+
+    /// Whether an interrupt has cancelled the main task.
+    pub(super) fn was_interrupted(&self) -> bool {
+        self.interrupts.get() > 0
+    }
+
     /// Whether there is something to do in the next tick.
     pub(super) fn is_ready(&self) -> bool {
         self.ready.len() > 0
@@ -282,7 +308,7 @@ impl Scheduler {
                 core.signals.set(Signals::CANCEL_ORDERED);
                 self.wake_task(core);
             }
-            Some(CancelWait::HandedOn) => {}
+            Some(CancelWait::HandedOn | CancelWait::Ended) => {}
             Some(CancelWait::TooLate) | None => core.signals.set(Signals::MUST_CANCEL),
         }
         true
@@ -301,11 +327,28 @@ impl Scheduler {
             }
         }
         self.queue_due_timers();
+        if let Some(limit) = self.slow_step {
+            self.carry_out_timed(limit);
+            return Ok(true);
+        }
         for _ in 0..self.ready.len() {
             let Some(entry) = self.ready.pop() else { break };
+            self.fetch_ahead();
             self.carry_out(entry);
         }
         Ok(true)
+    }
+
+    /// Has the processor fetch what the next steps need.
+    #[inline(always)]
+    fn fetch_ahead(&self) {
+        if let Some(Entry::Step(task)) = self.ready.peek(prefetch::RECORD_AHEAD) {
+            prefetch::record(task.as_ptr());
+        }
+        if let Some(Entry::Step(task)) = self.ready.peek(prefetch::STACK_AHEAD) {
+            // SAFETY: a task in the run queue has not ended, so the slab owns it.
+            prefetch::stack(unsafe { task.as_ref() });
+        }
     }
 
     /// Whether a task waits for something that other threads can bring about.
@@ -313,6 +356,11 @@ impl Scheduler {
         let tasks = self.tasks.borrow();
         let mut waiting = tasks.iter().filter_map(|place| place.task.as_ref()?.core().waiting());
         waiting.any(|waiting| !waiting.is_local())
+    }
+
+    /// Whether time or anything outside that is known of may wake a task.
+    pub(super) fn expects_anything(&self) -> bool {
+        self.timers.borrow().len() > 0 || self.outside.can_speak()
     }
 
     /// Waits until another thread wakes a task. Gives false when the time is over first.
@@ -330,17 +378,57 @@ impl Scheduler {
         match message {
             Message::Wake(task) => self.wake(task),
             Message::Call(call) => drop(self.call_soon(call)),
+            Message::Interrupt => self.interrupt(),
         }
     }
 
-    fn queue_due_timers(&self) {
-        let mut timers = self.timers.borrow_mut();
-        if timers.len() == 0 {
-            return;
+    /// Somebody has pressed Ctrl-C.
+    fn interrupt(&self) {
+        let main = self.main.get().and_then(|main| self.task(main));
+        if main.is_some_and(|main| self.cancel(main.core())) {
+            self.interrupts.set(self.interrupts.get() + 1);
+        } else {
+            // Too late: whoever restores the signal has it raised again.
+            self.outside.inbox.keep_interrupt();
         }
+    }
+
+    #[inline]
+    fn queue_due_timers(&self) {
+        if self.timers.borrow().len() > 0 {
+            self.queue_some_due_timers();
+        }
+    }
+
+    #[inline(never)]
+    fn queue_some_due_timers(&self) {
+        let mut timers = self.timers.borrow_mut();
         let now = self.clock.now();
         while let Some(key) = timers.pop_due(now) {
             self.ready.push(Entry::Timer(key));
+        }
+    }
+
+    /// The entries of a tick in debug mode.
+    fn carry_out_timed(&self, limit: Duration) {
+        for _ in 0..self.ready.len() {
+            let Some(entry) = self.ready.pop() else { break };
+            let task = match &entry {
+                // SAFETY: a task in the run queue has not ended, so the slab owns it.
+                Entry::Step(core) => Some(unsafe { core.as_ref() }),
+                Entry::Timer(_) | Entry::Call(_) => None,
+            };
+            // Its record may be gone after the step.
+            let task = task.map(|core| (core.id, core.given_name.borrow().clone(), core.spawned_at));
+            let begin = Instant::now();
+            self.carry_out(entry);
+            let took = begin.elapsed();
+            if took > limit {
+                super::report::slow_step(
+                    task.as_ref().map(|(id, name, at)| (*id, name.as_deref(), *at)),
+                    took,
+                );
+            }
         }
     }
 
@@ -349,7 +437,8 @@ impl Scheduler {
             Entry::Step(core) => {
                 // SAFETY: a task in the run queue has not ended, so the slab owns it.
                 if let Some(ended) = self.step(unsafe { core.as_ref() }) {
-                    let_go(ended);
+                    // With it goes a result that nobody has a handle for.
+                    report::dropping("the destructor of a task's result", ended);
                 }
             }
             Entry::Timer(key) => {
@@ -366,14 +455,9 @@ impl Scheduler {
     }
 
     fn call(&self, callback: Rc<Callback>) {
-        // A function that is dropped without having been called is code of users too.
-        let call = || {
-            if let Some(call) = callback.take() {
-                call();
-            }
-        };
-        if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(call)) {
-            super::report::panicked("callback", payload);
+        // What is dropped without having been called is code of users too.
+        if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(move || callback.call())) {
+            report::panicked("callback", payload);
         }
     }
 
@@ -440,7 +524,6 @@ impl Scheduler {
     /// A task has ended: wakes those who wait for that, and gives its record, which is forgotten here.
     fn finish(&self, core: &TaskCore) -> Option<Rc<dyn AnyTask>> {
         core.state.set(State::Done);
-        core.completion.complete();
         let key = core.key.get();
         let mut tasks = self.tasks.borrow_mut();
         let place = &mut tasks[key.index as usize];
@@ -449,15 +532,8 @@ impl Scheduler {
         drop(tasks);
         self.free.borrow_mut().push(key.index);
         self.live.set(self.live.get() - 1);
+        core.completion.complete(|| owned.as_ref()?.failure());
         owned
-    }
-}
-
-/// Drops the record of a task that has ended, and with it a result that nobody has a handle for, which is user code: a
-/// panic must not come through the scheduler.
-fn let_go(ended: Rc<dyn AnyTask>) {
-    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(move || drop(ended))) {
-        super::report::panicked("the destructor of a task's result", payload);
     }
 }
 
@@ -470,9 +546,8 @@ fn run_task(task: &dyn AnyTask) {
             task.fail(Failure::Cancelled);
             return;
         }
-        task.run();
-        if core.signals.take(Signals::MUST_CANCEL) {
-            // Drops the value, which may panic.
+        if task.run() && core.signals.take(Signals::MUST_CANCEL) {
+            // Drops the value, which may panic. An error is not lost to a request that was not delivered.
             task.fail(Failure::Cancelled);
         }
     }));

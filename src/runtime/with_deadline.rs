@@ -34,7 +34,8 @@ pub(crate) fn wait_within<O: Operation>(mut operation: Pin<&mut O>, limit: Durat
 /// An operation that gives up when a moment has come.
 struct WithDeadline<'a, O> {
     operation: Pin<&'a mut O>,
-    deadline: Instant,
+    /// None for what is for ever.
+    deadline: Option<Instant>,
     /// As long as it is registered.
     timer: Option<TimerKey>,
 }
@@ -55,8 +56,9 @@ impl<O: Operation> Operation for WithDeadline<'_, O> {
     }
 
     fn register(mut self: Pin<&mut Self>, waiter: Waiter) {
-        let deadline = self.deadline;
-        self.timer = with_scheduler(|scheduler| scheduler.set_timer(deadline, Action::Wake(waiter)));
+        if let Some(deadline) = self.deadline {
+            self.timer = with_scheduler(|scheduler| scheduler.set_timer(deadline, Action::Wake(waiter)));
+        }
         self.operation.as_mut().register(waiter);
     }
 

@@ -31,6 +31,9 @@ pub fn now() -> Instant {
 
 /// Waits for a while. [`Duration::ZERO`] lets the others run once; [`Duration::MAX`] is for ever.
 ///
+/// What is for ever sets no timer: it ends by a cancellation only, also under virtual time, and a run in which all tasks wait like that is at a
+/// deadlock. asyncio has no such value.
+///
 /// # Cancellation
 ///
 /// Unwinds when the task is cancelled meanwhile.
@@ -54,22 +57,23 @@ pub fn sleep(duration: Duration) {
 ///
 /// As [`sleep`].
 pub fn sleep_until(moment: Instant) {
-    if moment <= now() { yield_now() } else { at(moment).wait() }
+    if moment <= now() { yield_now() } else { at(Some(moment)).wait() }
 }
 
-/// The operation of sleeping, for `select!`: is complete when this much time has passed from now.
+/// The operation of sleeping, for `select!`: is complete when this much time has passed from now, with [`Duration::MAX`] never.
 pub fn after(duration: Duration) -> After {
     at(deadline(now(), duration))
 }
 
-fn at(deadline: Instant) -> After {
+fn at(deadline: Option<Instant>) -> After {
     After { deadline, timer: None }
 }
 
 /// See [`after`].
 #[derive(Debug)]
 pub struct After {
-    deadline: Instant,
+    /// None is for ever.
+    deadline: Option<Instant>,
     timer: Option<TimerKey>,
 }
 
@@ -82,13 +86,13 @@ impl Operation for After {
         let due = match self.timer {
             // The timer says it, not the clock: timers that are due at once fire in their order.
             Some(timer) => !with_scheduler(|scheduler| scheduler.timer_is_pending(timer)).unwrap_or(false),
-            None => self.deadline <= now(),
+            None => self.deadline.is_some_and(|deadline| deadline <= now()),
         };
         due.then_some(())
     }
 
     fn register(mut self: Pin<&mut Self>, waiter: Waiter) {
-        let deadline = self.deadline;
+        let Some(deadline) = self.deadline else { return };
         self.timer = with_scheduler(|scheduler| scheduler.set_timer(deadline, Action::Wake(waiter)));
     }
 
@@ -99,6 +103,9 @@ impl Operation for After {
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sleeps for {:?}", self.deadline.saturating_duration_since(now()))
+        match self.deadline {
+            Some(deadline) => write!(f, "sleeps for {:?}", deadline.saturating_duration_since(now())),
+            None => f.write_str("sleeps for ever"),
+        }
     }
 }

@@ -123,7 +123,7 @@ impl Inner {
     }
 }
 
-/// Runs `f`, and cancels it when it takes longer than this.
+/// Runs `f`, and cancels it when it takes longer than this. [`Duration::MAX`] is for ever: it never fires.
 ///
 /// The cancellation unwinds `f` from wherever it waits. A code path that must not pay for an unwind uses the timeouts
 /// of single operations instead.
@@ -153,7 +153,7 @@ impl Inner {
 /// # Ok::<_, cede::RunError>(())
 /// ```
 pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
-    timeout_at(deadline(now(), duration), f)
+    timeout_with(deadline(now(), duration), |_| f())
 }
 
 /// Runs `f`, and cancels it when it is not done at this moment of the run's time; see [`timeout`].
