@@ -460,6 +460,7 @@ impl<T: Clone> Iterator for Iter<'_, T> {
 
 pin_project! {
     /// The operation of [`Receiver::recv`].
+    #[must_use = "it does nothing unless it is waited for"]
     #[derive(Debug)]
     pub struct Receiving<'a, T> {
         receiver: &'a Receiver<T>,

@@ -143,6 +143,7 @@ pub(super) trait Receivers {
 
 pin_project! {
     /// The operation of waiting until nobody receives from a channel any more; from the `closing` of its sender.
+    #[must_use = "it does nothing unless it is waited for"]
     pub struct Closing<'a> {
         channel: &'a dyn Receivers,
         #[pin]

@@ -120,7 +120,7 @@ impl<T> Sender<T> {
     /// # Panics
     ///
     /// Panics where a task may not wait, if it has to; see [`Operation::wait`].
-    #[inline]
+    #[inline(always)]
     pub fn send(&self, item: T) -> Result<(), SendError<T>> {
         self.sending(item).wait()
     }
@@ -265,7 +265,7 @@ impl<T> Receiver<T> {
     /// # Panics
     ///
     /// Panics where a task may not wait, if it has to; see [`Operation::wait`].
-    #[inline]
+    #[inline(always)]
     pub fn recv(&self) -> Result<T, RecvError> {
         self.receiving().wait()
     }

@@ -26,9 +26,8 @@ use pin_project_lite::pin_project;
 use thiserror::Error;
 
 use crate::runtime::guarded::{self, Guarded};
+use crate::runtime::holder::Holder;
 use crate::runtime::operation::{CancelWait, Operation, sealed};
-use crate::runtime::scheduler::with_scheduler;
-use crate::runtime::task::TaskKey;
 use crate::runtime::wait_list::{List, Node, State as Wait};
 use crate::runtime::waiter::Waiter;
 
@@ -111,20 +110,15 @@ enum Turn {
 
 /// Who makes the value.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Maker {
-    /// Also its number, for reports.
-    Task(TaskKey, u64),
-    /// The number of a thread, outside of tasks.
-    Thread(u64),
+struct Maker {
+    task: Holder,
+    /// The number of its thread, since there are functions that run in no task.
+    thread: u64,
 }
 
 impl Maker {
     fn current() -> Self {
-        let task = with_scheduler(|scheduler| Some((scheduler.current_key()?, scheduler.current_id())));
-        match task.flatten() {
-            Some((key, id)) => Maker::Task(key, id),
-            None => Maker::Thread(guarded::this_thread()),
-        }
+        Maker { task: Holder::current(), thread: guarded::this_thread() }
     }
 }
 
@@ -257,8 +251,8 @@ impl<T> OnceCell<T> {
     }
 
     /// The operation of [`wait`](OnceCell::wait), for `select!`.
-    pub fn waiting(&self) -> Waiting<'_, T> {
-        Waiting { cell: self, node: Node::default() }
+    pub fn waiting(&self) -> WaitingForValue<'_, T> {
+        WaitingForValue { cell: self, node: Node::default() }
     }
 
     /// The value, taken out. The cell is as new then.
@@ -271,12 +265,14 @@ impl<T> OnceCell<T> {
         self.value.into_inner()
     }
 
-    fn describe(&self, verb: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let turn = self.state.lock().turn;
-        write!(f, "{verb} OnceCell made at {}", self.made_at)?;
+        write!(f, "waits for the value of OnceCell made at {}", self.made_at)?;
         match turn {
-            Turn::Taken(Maker::Task(_, id)) => write!(f, ", whose value task {id} makes"),
-            Turn::Taken(Maker::Thread(_)) => f.write_str(", whose value is being made outside of tasks"),
+            Turn::Taken(Maker { task: Holder::NOBODY, .. }) => {
+                f.write_str(", which is made outside of tasks")
+            }
+            Turn::Taken(maker) => write!(f, ", which {} makes", maker.task),
             Turn::Free | Turn::Promised => Ok(()),
         }
     }
@@ -385,23 +381,24 @@ impl<'a, T> Operation for TakingTurn<'a, T> {
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.cell.describe("waits for the value of", f)
+        self.cell.describe(f)
     }
 }
 
 pin_project! {
     /// The operation of [`OnceCell::wait`].
+    #[must_use = "it does nothing unless it is waited for"]
     #[derive(Debug)]
-    pub struct Waiting<'a, T> {
+    pub struct WaitingForValue<'a, T> {
         cell: &'a OnceCell<T>,
         #[pin]
         node: Node,
     }
 }
 
-impl<T> sealed::Sealed for Waiting<'_, T> {}
+impl<T> sealed::Sealed for WaitingForValue<'_, T> {}
 
-impl<'a, T> Operation for Waiting<'a, T> {
+impl<'a, T> Operation for WaitingForValue<'a, T> {
     type Output = &'a T;
 
     fn attempt(self: Pin<&mut Self>) -> Option<&'a T> {
@@ -431,6 +428,6 @@ impl<'a, T> Operation for Waiting<'a, T> {
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.cell.describe("waits for the value of", f)
+        self.cell.describe(f)
     }
 }

@@ -248,6 +248,7 @@ impl<T> fmt::Debug for Receiver<T> {
 
 pin_project! {
     /// The operation of [`Receiver::recv`].
+    #[must_use = "it does nothing unless it is waited for"]
     #[derive(Debug)]
     pub struct Receiving<'a, T> {
         receiver: &'a Receiver<T>,

@@ -16,6 +16,7 @@
 
 use std::cell::UnsafeCell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
@@ -24,8 +25,8 @@ use std::pin::Pin;
 use pin_project_lite::pin_project;
 
 use crate::runtime::guarded::Guarded;
+use crate::runtime::holder::Holder;
 use crate::runtime::operation::{CancelWait, Operation, sealed};
-use crate::runtime::scheduler::with_scheduler;
 use crate::runtime::wait_list::{List, Node, State as Wait};
 use crate::runtime::waiter::Waiter;
 
@@ -36,7 +37,7 @@ const WRITE: u32 = 1;
 /// A lock for many readers or one writer, in the shape of [`std::sync::RwLock`], that suspends the task and not the thread. Fair,
 /// and never poisoned. asyncio has none.
 ///
-/// Guards may be held across waits, and may be dropped by another task. It may be used by several threads.
+/// Guards may be held across waits. It may be used by several threads.
 ///
 /// # Examples
 ///
@@ -67,8 +68,8 @@ unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
 struct State {
     readers: usize,
     writing: bool,
-    /// The number of the task that writes, or since which there have been readers; 0 where it is none. For reports.
-    holder: u64,
+    /// The task that writes, or since which there have been readers. For reports.
+    holder: Holder,
     waiting: List,
 }
 
@@ -86,8 +87,8 @@ impl State {
         } else {
             self.admit(asks_for);
         }
-        if self.holder == 0 {
-            self.holder = with_scheduler(|scheduler| scheduler.current_id()).unwrap_or(0);
+        if self.holder == Holder::NOBODY {
+            self.holder = Holder::current();
         }
         true
     }
@@ -99,7 +100,7 @@ impl State {
     fn admit(&mut self, asks_for: u32) {
         if self.readers == 0 {
             // Whoever it is will say.
-            self.holder = 0;
+            self.holder = Holder::NOBODY;
         }
         match asks_for {
             READ => self.readers += 1,
@@ -154,7 +155,7 @@ impl<T> RwLock<T> {
     /// A lock with nobody inside.
     #[track_caller]
     pub const fn new(value: T) -> Self {
-        let state = State { readers: 0, writing: false, holder: 0, waiting: List::new() };
+        let state = State { readers: 0, writing: false, holder: Holder::NOBODY, waiting: List::new() };
         RwLock { state: Guarded::new(state), made_at: Location::caller(), value: UnsafeCell::new(value) }
     }
 
@@ -181,14 +182,14 @@ impl<T: ?Sized> RwLock<T> {
 
     /// The operation of [`read`](RwLock::read), for `select!`.
     #[inline]
-    pub fn reading(&self) -> Reading<'_, T> {
-        Reading { lock: self, node: Node::asking_for(READ) }
+    pub fn reading(&self) -> ReadingRwLock<'_, T> {
+        ReadingRwLock { lock: self, node: Node::asking_for(READ) }
     }
 
     /// Locks it to read, if nobody writes, and none who came before waits to.
     #[inline]
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
-        self.state.lock().enter(READ, None).then(|| RwLockReadGuard { lock: self })
+        self.state.lock().enter(READ, None).then(|| RwLockReadGuard::of(self))
     }
 
     /// Locks it to write, alone, and waits until that may be: for those who came before.
@@ -203,14 +204,14 @@ impl<T: ?Sized> RwLock<T> {
 
     /// The operation of [`write`](RwLock::write), for `select!`.
     #[inline]
-    pub fn writing(&self) -> Writing<'_, T> {
-        Writing { lock: self, node: Node::asking_for(WRITE) }
+    pub fn writing(&self) -> WritingRwLock<'_, T> {
+        WritingRwLock { lock: self, node: Node::asking_for(WRITE) }
     }
 
     /// Locks it to write, if nobody is inside.
     #[inline]
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
-        self.state.lock().enter(WRITE, None).then(|| RwLockWriteGuard { lock: self })
+        self.state.lock().enter(WRITE, None).then(|| RwLockWriteGuard::of(self))
     }
 
     /// The value, which nobody else can reach.
@@ -243,14 +244,14 @@ impl<T: ?Sized> RwLock<T> {
         let state = self.state.lock();
         let (readers, writing, holder) = (state.readers, state.writing, state.holder);
         drop(state);
-        write!(f, "{verb} RwLock made at {}", self.made_at)?;
-        match (readers, writing, holder) {
-            (0, false, _) => Ok(()),
-            (0, true, 0) => f.write_str(", held to write"),
-            (0, true, holder) => write!(f, ", held to write by task {holder}"),
-            (readers, _, 0) => write!(f, ", held by {readers} who read"),
-            (readers, _, holder) => write!(f, ", held by {readers} who read, since task {holder} came"),
+        write!(f, "{verb} RwLock")?;
+        match (readers, writing) {
+            (0, false) => {}
+            (0, true) => write!(f, " held by {holder}, which writes,")?,
+            // Which of them are left is not known.
+            (readers, _) => write!(f, " held by {readers} since {holder} came to read,")?,
         }
+        write!(f, " made at {}", self.made_at)
     }
 }
 
@@ -283,6 +284,16 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
 #[must_use = "the lock is released at once where the guard is not kept"]
 pub struct RwLockReadGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
+    /// Like std's guards it stays on its thread.
+    _local: PhantomData<std::sync::MutexGuard<'a, ()>>,
+}
+
+impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
+    /// Of one who was let in.
+    #[inline]
+    fn of(lock: &'a RwLock<T>) -> Self {
+        RwLockReadGuard { lock, _local: PhantomData }
+    }
 }
 
 impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
@@ -318,9 +329,17 @@ impl<T: ?Sized + fmt::Display> fmt::Display for RwLockReadGuard<'_, T> {
 #[must_use = "the lock is released at once where the guard is not kept"]
 pub struct RwLockWriteGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
+    /// Like std's guards it stays on its thread.
+    _local: PhantomData<std::sync::MutexGuard<'a, ()>>,
 }
 
 impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
+    /// Of one who was let in.
+    #[inline]
+    fn of(lock: &'a RwLock<T>) -> Self {
+        RwLockWriteGuard { lock, _local: PhantomData }
+    }
+
     /// Goes on reading, without anybody having written in between. Readers who wait in front go in too.
     ///
     /// # Examples
@@ -337,7 +356,7 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     pub fn downgrade(this: Self) -> RwLockReadGuard<'a, T> {
         let lock = ManuallyDrop::new(this).lock;
         lock.state.lock().downgrade();
-        RwLockReadGuard { lock }
+        RwLockReadGuard::of(lock)
     }
 }
 
@@ -383,6 +402,7 @@ macro_rules! entering {
     ($(#[$doc:meta])* $Entering:ident, $ASK:ident, $Guard:ident, $verb:literal) => {
         pin_project! {
             $(#[$doc])*
+            #[must_use = "it does nothing unless it is waited for"]
             pub struct $Entering<'a, T: ?Sized> {
                 lock: &'a RwLock<T>,
                 #[pin]
@@ -403,7 +423,7 @@ macro_rules! entering {
 
             #[inline]
             fn attempt(self: Pin<&mut Self>) -> Option<Self::Output> {
-                self.lock.attempt($ASK, &self.node).map(|()| $Guard { lock: self.lock })
+                self.lock.attempt($ASK, &self.node).map(|()| $Guard::of(self.lock))
             }
 
             fn register(self: Pin<&mut Self>, waiter: Waiter) {
@@ -432,9 +452,9 @@ macro_rules! entering {
 
 entering!(
     /// The operation of [`RwLock::read`].
-    Reading, READ, RwLockReadGuard, "reads"
+    ReadingRwLock, READ, RwLockReadGuard, "reads"
 );
 entering!(
     /// The operation of [`RwLock::write`].
-    Writing, WRITE, RwLockWriteGuard, "writes"
+    WritingRwLock, WRITE, RwLockWriteGuard, "writes"
 );

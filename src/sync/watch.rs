@@ -417,6 +417,7 @@ impl<T: fmt::Debug> fmt::Debug for Receiver<T> {
 
 pin_project! {
     /// The operation of [`Receiver::changed`].
+    #[must_use = "it does nothing unless it is waited for"]
     pub struct Changing<'a, T> {
         receiver: &'a Receiver<T>,
         #[pin]

@@ -1,5 +1,7 @@
 //! Numbers for random programs: the same for the same seed, everywhere.
 
+#![allow(dead_code, reason = "each file of tests uses a part")]
+
 pub(crate) struct Random(u64);
 
 impl Random {

@@ -13,19 +13,18 @@ use crate::runtime::waiter::Waiter;
 
 pin_project! {
     /// The operation of [`Receiver::recv`].
+    #[must_use = "it does nothing unless it is waited for"]
     pub struct Receiving<'a, T> {
         receiver: &'a Receiver<T>,
         #[pin]
         node: Node,
-        // There is something to withdraw.
-        registered: bool,
     }
 }
 
 impl<'a, T> Receiving<'a, T> {
     #[inline]
     pub(super) fn of(receiver: &'a Receiver<T>) -> Self {
-        Receiving { receiver, node: Node::default(), registered: false }
+        Receiving { receiver, node: Node::default() }
     }
 }
 
@@ -42,19 +41,11 @@ impl<T> Operation for Receiving<'_, T> {
 
     #[inline]
     fn attempt(self: Pin<&mut Self>) -> Option<Self::Output> {
-        let this = self.project();
-        let mut state = this.receiver.channel.state.lock();
-        let output = match state.receive(Some(&this.node)) {
-            Ok(item) => Ok(item),
-            Err(TryRecvError::Closed) => Err(RecvError),
-            Err(TryRecvError::Empty) => return None,
-        };
-        if *this.registered {
-            // With the lock that is held anyway.
-            state.withdraw_receiver(&this.node);
-            *this.registered = false;
+        match self.receiver.channel.state.lock().receive(Some(&self.node)) {
+            Ok(item) => Some(Ok(item)),
+            Err(TryRecvError::Closed) => Some(Err(RecvError)),
+            Err(TryRecvError::Empty) => None,
         }
-        Some(output)
     }
 
     fn register(self: Pin<&mut Self>, waiter: Waiter) {
@@ -65,15 +56,12 @@ impl<T> Operation for Receiving<'_, T> {
         } else {
             state.receivers.link(this.node.as_ref(), waiter);
         }
-        *this.registered = true;
     }
 
     #[inline]
     fn withdraw(self: Pin<&mut Self>) {
-        let this = self.project();
-        if *this.registered {
-            this.receiver.channel.state.lock().withdraw_receiver(&this.node);
-            *this.registered = false;
+        if !self.node.has_left() {
+            self.receiver.channel.state.lock().withdraw_receiver(&self.node);
         }
     }
 
@@ -93,20 +81,19 @@ impl<T> Operation for Receiving<'_, T> {
 
 pin_project! {
     /// The operation of [`Sender::send`].
+    #[must_use = "it does nothing unless it is waited for"]
     pub struct Sending<'a, T> {
         sender: &'a Sender<T>,
         item: Option<T>,
         #[pin]
         node: Node,
-        // There is something to withdraw.
-        registered: bool,
     }
 }
 
 impl<'a, T> Sending<'a, T> {
     #[inline]
     pub(super) fn of(sender: &'a Sender<T>, item: T) -> Self {
-        Sending { sender, item: Some(item), node: Node::default(), registered: false }
+        Sending { sender, item: Some(item), node: Node::default() }
     }
 
     /// The item of an operation that was given up.
@@ -134,11 +121,6 @@ impl<T> Operation for Sending<'_, T> {
         if place == Place::Full {
             return None;
         }
-        if *this.registered {
-            // With the lock that is held anyway.
-            state.withdraw_sender(&this.node);
-            *this.registered = false;
-        }
         let item = this.item.take()?;
         if place == Place::Closed {
             return Some(Err(SendError(item)));
@@ -155,15 +137,12 @@ impl<T> Operation for Sending<'_, T> {
         } else {
             state.senders.link(this.node.as_ref(), waiter);
         }
-        *this.registered = true;
     }
 
     #[inline]
     fn withdraw(self: Pin<&mut Self>) {
-        let this = self.project();
-        if *this.registered {
-            this.sender.channel.state.lock().withdraw_sender(&this.node);
-            *this.registered = false;
+        if !self.node.has_left() {
+            self.sender.channel.state.lock().withdraw_sender(&self.node);
         }
     }
 
