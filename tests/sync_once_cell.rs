@@ -382,6 +382,9 @@ fn makers_of_several_threads_take_turns_until_one_succeeds() {
     }
 }
 
+/// A task that wants the value, by its number, and what decides whether it succeeds where it makes it.
+type Maker = (usize, JoinHandle<Result<usize, ()>>, Rc<Cell<Option<bool>>>);
+
 /// Makers that wait, fail, are cancelled and give up, in random orders: one at a time, and in the order in which they came.
 #[test]
 fn random_programs_do_what_the_model_does() {
@@ -390,7 +393,7 @@ fn random_programs_do_what_the_model_does() {
             let mut random = Random::new(seed);
             let cell = Rc::new(OnceCell::new());
             // Those that have not ended, in order; the first of them makes the value, for as long as its gate is shut.
-            let mut queue: Vec<(usize, JoinHandle<Result<usize, ()>>, Rc<Cell<Option<bool>>>)> = Vec::new();
+            let mut queue: Vec<Maker> = Vec::new();
             let mut value = None;
             for number in 0..25 {
                 match random.below(6) {

@@ -405,12 +405,10 @@ fn random_programs_do_what_the_model_does() {
                         let seen = readers[chosen].1;
                         readers.push((Rc::new(clone), seen));
                     }
-                    6 => {
-                        if !waiters.is_empty() {
-                            let (_, waiter) = waiters.swap_remove(random.below(waiters.len()));
-                            waiter.cancel();
-                            assert!(waiter.join().unwrap_err().is_cancelled());
-                        }
+                    6 if !waiters.is_empty() => {
+                        let (_, waiter) = waiters.swap_remove(random.below(waiters.len()));
+                        waiter.cancel();
+                        assert!(waiter.join().unwrap_err().is_cancelled());
                     }
                     _ if random.below(10) == 0 => tx = None,
                     _ => {}
