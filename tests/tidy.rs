@@ -63,6 +63,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/runtime/task.rs",
     "src/runtime/wait_list.rs",
     "src/runtime/waiter.rs",
+    "src/sync/rwlock.rs",
     "src/task/group.rs",
     "src/task/scope.rs",
     "src/task/select.rs",
@@ -83,6 +84,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/stack/thread.rs",
     "tests/net_limits.rs",
     "tests/overflow.rs",
+    "tests/sync_allocation.rs",
 ];
 
 /// Single-file examples that do a whole job and may be longer than the others.

@@ -271,19 +271,6 @@ impl Scheduler {
         self.current.get()
     }
 
-    /// The number of the task that runs; 0 outside of tasks, whose numbers begin at 1.
-    #[inline]
-    pub(crate) fn current_id(&self) -> u64 {
-        // SAFETY: the current task is owned by the scheduler until it has ended.
-        self.current.get().map_or(0, |task| unsafe { task.as_ref() }.id)
-    }
-
-    /// Names the task that runs, for good.
-    pub(crate) fn current_key(&self) -> Option<TaskKey> {
-        // SAFETY: as above.
-        self.current.get().map(|task| unsafe { task.as_ref() }.key.get())
-    }
-
     pub(crate) fn set_timer(&self, deadline: Instant, action: Action) -> TimerKey {
         self.timers.borrow_mut().insert(deadline, action)
     }
