@@ -52,8 +52,10 @@ const UNSAFE_FILES: &[&str] = &[
     "src/generator/scoped.rs",
     "src/generator/yielder.rs",
     "src/runtime/guarded.rs",
+    "src/runtime/interrupt.rs",
     "src/runtime/park.rs",
     "src/runtime/run_queue.rs",
+    "src/runtime/remote.rs",
     "src/runtime/runner.rs",
     "src/runtime/reactor/epoll.rs",
     "src/runtime/reactor/portable.rs",
@@ -82,6 +84,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/stack/thread.rs",
     "tests/net_limits.rs",
     "tests/overflow.rs",
+    "tests/runtime_interrupt.rs",
 ];
 
 /// Single-file examples that do a whole job and may be longer than the others.
