@@ -1,6 +1,8 @@
 //! Cancelling tasks that wait for the network: at every suspension point, with nothing lost.
 
+use std::cell::{Cell, RefCell};
 use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -8,7 +10,10 @@ use cede::net::{TcpListener, TcpStream, ToSocketAddrs};
 use cede::{JoinHandle, Operation};
 
 mod net_pair;
-use net_pair::{again_with_the_portable_reactor, in_child, pair, std_pair, while_others_run};
+use net_pair::{
+    Counting, TOO_MUCH, again_with_the_portable_reactor, ask_the_system, in_child, pair, std_pair,
+    while_others_run,
+};
 
 #[test]
 fn everything_here_holds_with_the_portable_reactor_too() {
@@ -133,7 +138,7 @@ fn a_write_that_is_cancelled_anywhere_has_written_what_it_said() {
     cede::run(|| {
         for ticks in 0..40 {
             let (ours, theirs) = pair();
-            let progress = Rc::new(std::cell::Cell::new(0));
+            let progress = Rc::new(Cell::new(0));
             let (says, chunk) = (Rc::clone(&progress), [7; 4096]);
             let writer = cede::spawn(move || {
                 loop {
@@ -161,11 +166,11 @@ fn a_write_that_is_cancelled_anywhere_has_written_what_it_said() {
 fn a_write_that_waits_for_room_can_be_cancelled() {
     cede::run(|| {
         let (ours, theirs) = pair();
-        let writer = cede::spawn(move || (&ours).write_all(&vec![7; 64 << 20]));
+        let writer = cede::spawn(move || (&ours).write_all(&vec![7; TOO_MUCH]));
         cancel(&writer);
         let mut rest = Vec::new();
         (&theirs).read_to_end(&mut rest).unwrap();
-        assert!(rest.len() < 64 << 20 && rest.iter().all(|&byte| byte == 7));
+        assert!(rest.len() < TOO_MUCH && rest.iter().all(|&byte| byte == 7));
     });
 }
 
@@ -175,7 +180,7 @@ fn a_read_cancelled_at_each_byte_leaves_the_rest() {
         for count in 0..20_u8 {
             let (ours, theirs) = pair();
             let ours = Rc::new(ours);
-            let (reading, read) = (Rc::clone(&ours), Rc::new(std::cell::RefCell::new(Vec::new())));
+            let (reading, read) = (Rc::clone(&ours), Rc::new(RefCell::new(Vec::new())));
             let taken = Rc::clone(&read);
             let reader = cede::spawn(move || {
                 loop {
@@ -195,6 +200,167 @@ fn a_read_cancelled_at_each_byte_leaves_the_rest() {
             (&*ours).read_to_end(&mut read.borrow_mut()).unwrap();
             assert!(read.borrow().iter().copied().eq(0..20));
         }
+    });
+}
+
+/// Does something again and again, with a cancellation after 0, 1, 2… ticks, until there is nothing left to cancel.
+fn at_every_tick(is_cancelled: impl Fn(usize) -> bool) {
+    let ticks = (0..1000).take_while(|&ticks| is_cancelled(ticks)).count();
+    assert!((2..1000).contains(&ticks), "it waits, and comes to an end: {ticks}");
+}
+
+/// Cancels a task after some ticks, before each of which the system is asked. Gives whether it was not too late.
+fn cancel_after<T>(ticks: usize, task: &JoinHandle<T>) -> bool {
+    for _ in 0..ticks {
+        ask_the_system();
+        cede::yield_now();
+    }
+    task.cancel();
+    task.join().is_err_and(|error| error.is_cancelled())
+}
+
+/// What a task gives that nothing will wake when its turn is forgotten.
+fn soon<T>(task: &JoinHandle<T>) -> T {
+    let joined = cede::timeout(Duration::from_secs(20), || task.join());
+    joined.expect("no wake-up is lost").expect("it was not cancelled")
+}
+
+#[test]
+fn a_read_exact_that_is_cancelled_anywhere_has_filled_the_buffer_as_far_as_it_read() {
+    const LENGTH: u8 = 6;
+    cede::run(|| {
+        at_every_tick(|ticks| {
+            let (ours, theirs) = pair();
+            let ours = Rc::new(ours);
+            let buffer = Rc::new(RefCell::new([u8::MAX; LENGTH as usize]));
+            let (reading, filling) = (Rc::clone(&ours), Rc::clone(&buffer));
+            let reader = cede::spawn(move || (&*reading).read_exact(&mut *filling.borrow_mut()).unwrap());
+            let writer = cede::spawn(move || {
+                for byte in 0..LENGTH {
+                    (&theirs).write_all(&[byte]).unwrap();
+                    (0..2).for_each(|_| cede::yield_now());
+                }
+            });
+            let is_cancelled = cancel_after(ticks, &reader);
+            writer.join().unwrap();
+            let mut all: Vec<u8> =
+                buffer.borrow().iter().copied().take_while(|&byte| byte != u8::MAX).collect();
+            assert!(is_cancelled || all.len() == LENGTH as usize);
+            (&*ours).read_to_end(&mut all).unwrap();
+            assert!(all.iter().copied().eq(0..LENGTH), "{ticks}: {all:?}");
+            is_cancelled
+        });
+    });
+}
+
+#[test]
+fn a_write_all_that_is_cancelled_anywhere_has_written_a_beginning_and_can_be_gone_on_with() {
+    cede::run(|| {
+        let data: Rc<Vec<u8>> = Rc::new((0..TOO_MUCH as u32 / 2).map(|i| (i % 251) as u8).collect());
+        at_every_tick(|ticks| {
+            let (ours, theirs) = pair();
+            let ours = Rc::new(ours);
+            let written = Rc::new(Cell::new(0));
+            let (writing, count, whole) = (Rc::clone(&ours), Rc::clone(&written), Rc::clone(&data));
+            let writer = cede::spawn(move || {
+                Counting { stream: &writing, written: &count }.write_all(&whole).unwrap();
+            });
+            let reader = cede::spawn(move || {
+                let (mut all, mut buffer) = (Vec::new(), vec![0; 1 << 20]);
+                loop {
+                    match (&theirs).read(&mut buffer).unwrap() {
+                        0 => return all,
+                        length => all.extend_from_slice(&buffer[..length]),
+                    }
+                    cede::yield_now();
+                }
+            });
+            let is_cancelled = cancel_after(ticks, &writer);
+            assert!(is_cancelled || written.get() == data.len());
+            (&*ours).write_all(&data[written.get()..]).unwrap();
+            ours.shutdown(Shutdown::Write).unwrap();
+            assert!(reader.join().unwrap() == *data, "{ticks}");
+            is_cancelled
+        });
+    });
+}
+
+#[test]
+fn an_accept_loop_that_is_cancelled_anywhere_has_taken_what_it_gave() {
+    const CLIENTS: usize = 4;
+    cede::run(|| {
+        at_every_tick(|ticks| {
+            let listener = Rc::new(TcpListener::bind("127.0.0.1:0").unwrap());
+            let address = listener.local_addr().unwrap();
+            let accepted = Rc::new(RefCell::new(Vec::new()));
+            let (accepting, taken) = (Rc::clone(&listener), Rc::clone(&accepted));
+            let server = cede::spawn(move || {
+                while taken.borrow().len() < CLIENTS {
+                    let (_, address) = accepting.accept().unwrap();
+                    taken.borrow_mut().push(address);
+                }
+            });
+            let clients = cede::spawn(move || {
+                let connect = |_| {
+                    (0..2).for_each(|_| cede::yield_now());
+                    std::net::TcpStream::connect(address).unwrap()
+                };
+                (0..CLIENTS).map(connect).collect::<Vec<_>>()
+            });
+            let is_cancelled = cancel_after(ticks, &server);
+            let clients = clients.join().unwrap();
+            let mut accepted = accepted.take();
+            assert!(is_cancelled || accepted.len() == CLIENTS);
+            while accepted.len() < CLIENTS {
+                accepted.push(listener.accept().unwrap().1);
+            }
+            assert!(accepted.into_iter().eq(clients.iter().map(|client| client.local_addr().unwrap())));
+            is_cancelled
+        });
+    });
+}
+
+#[test]
+fn a_writer_that_is_cancelled_when_there_is_room_leaves_it_to_the_others() {
+    cede::run(|| {
+        at_every_tick(|ticks| {
+            let (ours, theirs) = pair();
+            let ours = Rc::new(ours);
+            let data = Rc::new(vec![7; TOO_MUCH / 2]);
+            let write = || {
+                let (ours, data) = (Rc::clone(&ours), Rc::clone(&data));
+                cede::spawn(move || (&*ours).write_all(&data).unwrap())
+            };
+            let (first, second) = (write(), write());
+            cede::yield_now();
+            let drain = cede::spawn(move || std::io::copy(&mut &theirs, &mut std::io::sink()).unwrap());
+            let is_cancelled = cancel_after(ticks, &first);
+            soon(&second);
+            drop(ours);
+            soon(&drain);
+            is_cancelled
+        });
+    });
+}
+
+#[test]
+fn an_accept_that_is_cancelled_when_there_is_a_connection_leaves_it_to_the_others() {
+    cede::run(|| {
+        at_every_tick(|ticks| {
+            let listener = Rc::new(TcpListener::bind("127.0.0.1:0").unwrap());
+            let accept = || {
+                let listener = Rc::clone(&listener);
+                cede::spawn(move || listener.accept().unwrap().1)
+            };
+            let (first, second) = (accept(), accept());
+            cede::yield_now();
+            let connect = || std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let client = connect();
+            let is_cancelled = cancel_after(ticks, &first);
+            let client = if is_cancelled { client } else { connect() };
+            assert_eq!(soon(&second), client.local_addr().unwrap());
+            is_cancelled
+        });
     });
 }
 

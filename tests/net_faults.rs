@@ -12,7 +12,7 @@ use cede::net::{TcpListener, TcpStream};
 use cede::{Operation, Runner};
 
 mod net_pair;
-use net_pair::{again_with_the_portable_reactor, pair, std_pair, while_others_run};
+use net_pair::{TOO_MUCH, again_with_the_portable_reactor, pair, std_pair, while_others_run};
 
 #[test]
 fn everything_here_holds_with_the_portable_reactor_too() {
@@ -25,25 +25,16 @@ fn reset(stream: TcpStream) {
     drop(stream);
 }
 
-/// Writes until there is no room left. Gives how much that was.
-fn fill(stream: &std::net::TcpStream) -> usize {
-    stream.set_nonblocking(true).unwrap();
-    let (mut total, chunk) = (0, [7; 65536]);
-    loop {
-        match (&*stream).write(&chunk) {
-            Ok(written) => total += written,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return total,
-            Err(error) => panic!("{error}"),
-        }
-    }
-}
-
 #[test]
 fn an_address_in_use_is_an_error() {
     cede::run(|| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let again = TcpListener::bind(listener.local_addr().unwrap()).unwrap_err();
         assert_eq!(again.kind(), ErrorKind::AddrInUse);
+        // Where there is another address, that is taken.
+        let free = "127.0.0.1:0".parse().unwrap();
+        let other = TcpListener::bind(&[listener.local_addr().unwrap(), free][..]).unwrap();
+        assert_ne!(other.local_addr().unwrap(), listener.local_addr().unwrap());
     });
 }
 
@@ -97,6 +88,42 @@ fn a_reset_ends_a_read_that_waits_and_later_writes_with_an_error() {
         while_others_run();
         reset(theirs);
         assert_eq!(reader.join().unwrap(), (ErrorKind::ConnectionReset, ErrorKind::BrokenPipe));
+    });
+}
+
+#[test]
+fn a_peer_that_goes_ends_a_write_that_waits_with_an_error() {
+    cede::run(|| {
+        // A reset, and an end that is one since something was not read.
+        for go in [reset, drop] {
+            let (ours, theirs) = pair();
+            let writer = cede::spawn(move || {
+                let error = (&ours).write_all(&vec![7; TOO_MUCH]).unwrap_err();
+                (error.kind(), (&ours).write(b"x").unwrap_err().kind())
+            });
+            while_others_run();
+            assert!(!writer.is_finished());
+            go(theirs);
+            assert_eq!(writer.join().unwrap(), (ErrorKind::ConnectionReset, ErrorKind::BrokenPipe));
+        }
+    });
+}
+
+#[test]
+fn a_connection_that_is_reset_before_it_is_accepted_is_no_error_of_the_listener() {
+    cede::run(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let accepting = cede::spawn(move || {
+            let mut streams = listener.incoming().map(Result::unwrap);
+            // Linux gives out the broken connection, others pass over it.
+            let ends = streams.find_map(|stream| (&stream).read(&mut [0; 8]).ok());
+            ends.unwrap()
+        });
+        reset(TcpStream::connect(address).unwrap());
+        let client = TcpStream::connect(address).unwrap();
+        (&client).write_all(b"abc").unwrap();
+        assert_eq!(accepting.join().unwrap(), 3);
     });
 }
 
@@ -185,9 +212,8 @@ fn one_byte_at_a_time_is_enough() {
 #[test]
 fn a_peer_that_does_not_read_holds_up_the_writer_and_nobody_else() {
     cede::run(|| {
-        const TOTAL: usize = 32 << 20;
         let (ours, theirs) = pair();
-        let writer = cede::spawn(move || (&ours).write_all(&vec![7; TOTAL]).unwrap());
+        let writer = cede::spawn(move || (&ours).write_all(&vec![7; TOO_MUCH]).unwrap());
         while_others_run();
         assert!(!writer.is_finished());
         let mut total = 0;
@@ -199,7 +225,27 @@ fn a_peer_that_does_not_read_holds_up_the_writer_and_nobody_else() {
             }
         }
         writer.join().unwrap();
-        assert_eq!(total, TOTAL);
+        assert_eq!(total, TOO_MUCH);
+    });
+}
+
+#[test]
+fn a_peer_that_reads_one_byte_at_a_time_gets_all_of_it() {
+    cede::run(|| {
+        let (ours, theirs) = std_pair();
+        rustix::net::sockopt::set_socket_send_buffer_size(&ours, 4096).unwrap();
+        rustix::net::sockopt::set_socket_recv_buffer_size(&theirs, 4096).unwrap();
+        let ours = TcpStream::try_from(ours).unwrap();
+        let theirs = TcpStream::try_from(theirs).unwrap();
+        let data: Vec<u8> = (0..20_000_u32).map(|i| (i % 251) as u8).collect();
+        let sent = data.clone();
+        let writer = cede::spawn(move || (&ours).write_all(&sent).unwrap());
+        let (mut read, mut byte) = (Vec::new(), [0]);
+        while (&theirs).read(&mut byte).unwrap() == 1 {
+            read.push(byte[0]);
+        }
+        writer.join().unwrap();
+        assert!(read == data);
     });
 }
 
@@ -227,11 +273,9 @@ fn a_write_that_takes_too_long_times_out() {
     let runner = Runner::builder().virtual_time(true).build();
     runner
         .run(|| {
-            let (ours, _theirs) = std_pair();
-            fill(&ours);
-            let ours = TcpStream::try_from(ours).unwrap();
+            let (ours, _theirs) = pair();
             ours.set_write_timeout(Some(Duration::from_secs(60))).unwrap();
-            let error = (&ours).write(&[0; 1 << 20]).unwrap_err();
+            let error = (&ours).write_all(&vec![7; TOO_MUCH]).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::TimedOut);
         })
         .unwrap();
@@ -286,20 +330,17 @@ fn two_readers_of_one_stream_share_what_comes() {
 #[test]
 fn a_reader_and_a_writer_wait_at_the_same_time() {
     cede::run(|| {
-        let (ours, theirs) = std_pair();
-        let filled = fill(&ours);
-        let ours = Rc::new(TcpStream::try_from(ours).unwrap());
-        let theirs = TcpStream::try_from(theirs).unwrap();
+        let (ours, theirs) = pair();
+        let ours = Rc::new(ours);
         let (for_writing, for_reading) = (Rc::clone(&ours), Rc::clone(&ours));
-        let writer = cede::spawn(move || (&*for_writing).write_all(&[8; 1 << 20]).unwrap());
+        let writer = cede::spawn(move || (&*for_writing).write_all(&vec![8; TOO_MUCH]).unwrap());
         let reader = cede::spawn(move || (&*for_reading).read(&mut [0; 8]).unwrap());
         while_others_run();
         assert!(!writer.is_finished() && !reader.is_finished());
         (&theirs).write_all(b"abc").unwrap();
         assert_eq!(reader.join().unwrap(), 3);
         assert!(!writer.is_finished());
-        let mut all = vec![0; filled + (1 << 20)];
-        (&theirs).read_exact(&mut all).unwrap();
+        (&theirs).read_exact(&mut vec![0; TOO_MUCH]).unwrap();
         writer.join().unwrap();
     });
 }

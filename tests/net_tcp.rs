@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 use std::rc::Rc;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -189,6 +190,47 @@ fn a_duplicate_that_blocks_does_not_make_the_task_block() {
         while_others_run();
         (&theirs).write_all(b"abc").unwrap();
         assert_eq!(reader.join().unwrap(), 3);
+    });
+}
+
+#[test]
+fn a_listener_whose_duplicate_blocks_does_not_make_the_task_block() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (done, is_done) = mpsc::channel::<()>();
+    // Ends an accept that blocks the thread, so that this test fails and does not hang.
+    let rescuer = thread::spawn(move || {
+        let is_late = is_done.recv_timeout(Duration::from_secs(20)) == Err(mpsc::RecvTimeoutError::Timeout);
+        is_late.then(|| std::net::TcpStream::connect(address).unwrap())
+    });
+    cede::run(|| {
+        let std: std::net::TcpListener = listener.try_clone().unwrap().try_into().unwrap();
+        let listener = Rc::new(listener);
+        for _ in 0..3 {
+            std.set_nonblocking(false).unwrap();
+            let accepting = Rc::clone(&listener);
+            let server = cede::spawn(move || accepting.accept().unwrap().1);
+            while_others_run();
+            assert!(!server.is_finished());
+            std.set_nonblocking(false).unwrap();
+            let client = TcpStream::connect(address).unwrap();
+            assert_eq!(server.join().unwrap(), client.local_addr().unwrap());
+        }
+        // The duplicate learns of it, and is not left behind.
+        assert_eq!(std.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    });
+    drop(done);
+    assert!(rescuer.join().unwrap().is_none(), "the thread was blocked in an accept");
+}
+
+#[test]
+fn a_socket_that_is_no_listener_gives_an_error() {
+    cede::run(|| {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::try_from(OwnedFd::from(socket)).unwrap();
+        assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::Unsupported);
+        let listener = TcpListener::try_from(OwnedFd::from(std_pair().0)).unwrap();
+        assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::InvalidInput);
     });
 }
 

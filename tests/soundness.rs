@@ -20,9 +20,11 @@ use cede::runtime::{
 };
 use cede::stack::{StackError, Stats};
 use cede::sync::{
-    DoneTooOften, GetNowaitError, Getting, PutError, PutNowaitError, Putting, Queue, QueueShutDown,
+    AcquiringLock, AcquiringPermit, Barrier, BoundedSemaphore, BrokenBarrier, Condition, DoneTooOften, Event,
+    GetNowaitError, Getting, Lock, LockGuard, NotAcquired, Permit, PutError, PutNowaitError, Putting, Queue,
+    QueueShutDown, ReleasedTooOften, Semaphore, WaitingForEvent,
 };
-use cede::task::{DoneCallback, First, Joining, Race};
+use cede::task::{DoneCallback, First, InvalidState, Joining, Promise, Race};
 use cede::time::{After, Timeout, TimeoutOver};
 use cede::{
     AlreadyEntered, BlockPanicked, Cancelled, Closing, Deadlock, DelegateInfo, Elapsed, ExitStack, Fallible,
@@ -95,7 +97,9 @@ type Single = Cell<u8>;
 
 #[test]
 fn each_public_type_crosses_threads_only_where_it_may() {
-    assert_names_all(&[generators().as_slice(), tasks().as_slice(), streams().as_slice()].concat());
+    assert_names_all(
+        &[generators().as_slice(), tasks().as_slice(), shared().as_slice(), streams().as_slice()].concat(),
+    );
 }
 
 fn generators() -> Vec<&'static str> {
@@ -163,6 +167,8 @@ fn tasks() -> Vec<&'static str> {
 
         JoinHandle<u8>: false, false;
         DoneCallback: false, false;
+        Promise<u8>: false, false;
+        InvalidState<Single>: true, false;
         JoinError: false, false;
         Joining<'static, u8>: false, false;
         TaskHandle: false, false;
@@ -180,6 +186,26 @@ fn tasks() -> Vec<&'static str> {
         Elapsed: true, true;
         Timeout: false, false;
         TimeoutOver: true, true;
+    }
+    .into()
+}
+
+fn shared() -> Vec<&'static str> {
+    crosses_threads! {
+        Lock: true, true;
+        LockGuard<'static>: false, true;
+        AcquiringLock<'static>: false, false;
+        NotAcquired: true, true;
+        Event: true, true;
+        WaitingForEvent<'static>: false, false;
+        Semaphore: true, true;
+        BoundedSemaphore: true, true;
+        Permit<'static>: false, true;
+        AcquiringPermit<'static>: false, false;
+        ReleasedTooOften: true, true;
+        Condition: true, true;
+        Barrier: true, true;
+        BrokenBarrier: true, true;
 
         Queue<u8>: true, true;
         Queue<Single>: true, true;

@@ -124,6 +124,18 @@ fn a_task_that_cancels_itself_and_ends_is_cancelled_and_its_value_dropped() {
     });
 }
 
+/// asyncio: only a value gives way to a request that was not delivered.
+#[test]
+fn a_task_that_cancels_itself_and_fails_has_failed() {
+    run(|| {
+        let task = cede::try_spawn(|| {
+            current().unwrap().cancel();
+            Err::<(), _>("disk")
+        });
+        assert_eq!(task.join().unwrap_err().to_string(), "disk");
+    });
+}
+
 #[test]
 fn a_task_that_cancels_itself_passes_through_what_is_there_and_unwinds_at_its_first_wait() {
     run(|| {

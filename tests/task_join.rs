@@ -7,8 +7,8 @@ use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 
-use cede::{JoinHandle, call_soon, current, spawn, spawn_named, try_spawn, yield_now};
-use trace::{log, logged, panic_text, reported, run, silent_panic, text_of};
+use cede::{JoinError, JoinHandle, call_soon, current, sleep, spawn, spawn_named, try_spawn, yield_now};
+use trace::{SECOND, log, logged, panic_text, reported, run, silent_panic, text_of};
 
 #[test]
 fn join_gives_the_value_once_and_then_says_that_it_was_taken() {
@@ -62,6 +62,24 @@ fn join_gives_an_error_as_often_as_it_is_asked() {
             assert_eq!(io::Error::from(error).kind(), io::ErrorKind::NotFound);
         }
         assert_eq!(try_spawn(|| Ok::<_, io::Error>(3)).join().unwrap(), 3);
+    });
+}
+
+/// asyncio: what the joined task ended with is raised in the one that joins it.
+#[test]
+fn a_task_that_hands_on_the_error_of_a_join_ends_with_it() {
+    run(|| {
+        let handing_on = |task: JoinHandle<()>| try_spawn(move || task.join());
+        let error = handing_on(try_spawn(|| Err(io::Error::other("disk")))).join().unwrap_err();
+        assert!(error.error().unwrap().is::<io::Error>());
+        assert!(handing_on(spawn(|| silent_panic("oops"))).join().unwrap_err().is_panic());
+        let cancelled = spawn(|| sleep(SECOND));
+        cancelled.cancel();
+        assert!(handing_on(cancelled).join().unwrap_err().is_cancelled());
+        let taken = spawn(|| ());
+        taken.join().unwrap();
+        let error = handing_on(taken).join().unwrap_err();
+        assert!(error.error().unwrap().downcast_ref::<JoinError>().unwrap().is_already_taken());
     });
 }
 

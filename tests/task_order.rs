@@ -41,7 +41,7 @@ fn what_is_there_already_takes_no_tick() {
         let queue = Queue::bounded(1);
         assert_eq!(ticks(|| queue.put(1).unwrap()), 0);
         assert_eq!(ticks(|| assert_eq!(queue.get(), Ok(1))), 0);
-        queue.task_done();
+        queue.task_done().unwrap();
         assert_eq!(ticks(|| queue.join()), 0);
         assert_eq!(ticks(|| time::after(std::time::Duration::ZERO).wait()), 0);
         assert_eq!(ticks(|| assert_eq!(cede::timeout(SECOND, || 1), Ok(1))), 0);

@@ -3,22 +3,46 @@
 //! An operation is tried first. When it would block, the descriptor is registered with the reactor of the run, if it is not yet, and
 //! the task waits for an edge. An operation on a descriptor of which the reactor knows that it is not ready
 //! is not tried: see `runtime/reactor/source.rs`.
+//!
+//! # A descriptor that is closed underneath
+//!
+//! No safe code can close the descriptor of something that is watched, but code that handles raw numbers can: a second owner, or a
+//! C library that closes what it had lent. The system then drops the registration with the last duplicate, and tells nobody. So:
+//!
+//! - An operation that waits already goes on waiting, and so does one that comes later and need not be tried since the
+//!   descriptor was known not to be ready. Their timeouts and cancellation end them: an operation that has timed out is
+//!   tried once more, and gives the system's error, EBADF. Others give that at once.
+//! - When the number is watched again in the same run, the old one is known to be lost. Whoever waits for it gets EBADF at once, and so
+//!   does everything later; what is ready under that number is for the new one alone, which the old one doesn't take out of the reactor
+//!   when it goes.
+//! - A number that somebody uses without watching it is not recognised: an operation is tried on whatever has it.
+//!
+//! To find a closed descriptor before waiting would cost a system call for each wait, and to find it while waiting a clock that
+//! ticks.
 
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::pin::pin;
 use std::time::Duration;
 
-use crate::runtime::operation::Operation;
 use crate::runtime::park;
 use crate::runtime::reactor::{self, Direction, Object, Readiness, Registrations, Source, Target};
 
 /// Any descriptor that can be waited for: a socket, a pipe, a terminal, an event counter.
 ///
-/// The descriptor is in non-blocking mode as long as it is watched, and stays in it afterwards. Regular files are always ready and
+/// The descriptor is in non-blocking mode as long as it is watched, and stays in it afterwards. Its duplicates share that mode: one
+/// that is set to blocking makes the operations here block the thread. (Those of TCP sockets don't.) Regular files are always ready and
 /// can't be watched. `get_ref` gives the thing itself, for what does not block.
 ///
+/// The descriptor must stay open as long as it is watched. Where it is closed nevertheless, by somebody who has its number,
+/// the system tells nobody, and who waits for it goes on waiting until a timeout, a cancellation, or until the number is
+/// watched again; the error then is that of a bad descriptor.
+///
 /// It may be used in a later run, and by several threads, each in its own run.
+///
+/// An operation on a descriptor that is ready does not wait, and nobody else runs meanwhile. But a task that does more than
+/// a hundred in a row lets the others run once, before the next one begins.
 ///
 /// # Examples
 ///
@@ -107,7 +131,7 @@ impl<T: AsFd> Watched<T> {
     ///
     /// # Cancellation
     ///
-    /// Unwinds when the task is cancelled while it waits; what `f` has done before stays done.
+    /// Unwinds when the task is cancelled while it waits or lets the others run; what `f` has done before stays done.
     pub fn read_with<R>(&self, mut f: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         let action = Action { direction: Direction::Read, verb: "reads from", timeout: None };
         self.operate(action, || f(self.get_ref()), |_| false)
@@ -136,11 +160,11 @@ impl<T: AsFd> Watched<T> {
         emptied: impl Fn(&R) -> bool,
     ) -> io::Result<R> {
         let Action { direction, verb, timeout } = action;
+        reactor::begin()?;
         let mut deadline = None;
         let mut timed_out = None;
         loop {
-            let source =
-                reactor::in_task(|scheduler| Ok(self.registrations.find(scheduler.outside.reactor()?)))?;
+            let source = reactor::in_task(|scheduler| self.registrations.find(scheduler.outside.reactor()?))?;
             if timed_out.is_some() || source.as_ref().is_none_or(|source| source.is_ready(direction)) {
                 let turn = Turn { descriptor: self.as_fd(), source: source.as_deref(), direction };
                 match f() {
@@ -167,7 +191,7 @@ impl<T: AsFd> Watched<T> {
                 return Err(reactor::refused(refusal));
             }
             deadline = deadline.or_else(|| timeout.and_then(reactor::deadline_after));
-            match Readiness::again(self.target(verb), direction, deadline).wait() {
+            match park::wait(pin!(Readiness::again(self.target(verb), direction, deadline))) {
                 Ok(()) => {}
                 // What is there is never called late: it is tried once more.
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => timed_out = Some(error),

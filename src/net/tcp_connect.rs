@@ -13,7 +13,7 @@ use crate::runtime::reactor::{self, Direction};
 
 /// A connected socket in non-blocking mode.
 pub(super) fn connect_to(address: SocketAddr, timeout: Option<Duration>) -> io::Result<std::net::TcpStream> {
-    reactor::in_task(|_| Ok(()))?;
+    reactor::begin()?;
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket: OwnedFd = socket_with(family, SocketType::STREAM, flags, None)?;

@@ -10,6 +10,16 @@
 //! Rejected: to give the error at once (spins); never to give it (the program can't shed load, and is silently stuck
 //! when it holds the descriptors itself); a descriptor in reserve, to accept and close at once (it drops connections that could be
 //! served a moment later, one descriptor for each process or listener, and helps not against ENFILE).
+//!
+//! # Duplicates that block
+//!
+//! Whether an accept waits is a property of the socket, which its duplicates share, and unlike a read it can't be told not to wait
+//! by itself. A clone that becomes a listener of std would make the scheduler block as soon as the queue is empty. So the mode is
+//! set before each accept, a call that costs a tenth of it. A duplicate that wants to block finds itself in the
+//! other mode, and gets `WouldBlock`: an error there rather than a standstill here. Only somebody who changes the mode between the two calls, on another thread, is not guarded against.
+//!
+//! Rejected: to ask by poll whether there is a connection (another process may take it before the accept); to set the mode only after
+//! waiting (the accept that finds the queue empty comes before that).
 
 use std::fmt;
 use std::io;
@@ -19,7 +29,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use rustix::io::Errno;
+use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::{SocketFlags, acceptfrom_with, getsockname};
 
 use super::resolve::{ToSocketAddrs, for_each_address};
@@ -35,7 +45,11 @@ const PAUSE_MS_MAX: u32 = 1000;
 
 /// A TCP socket that accepts connections, in the shape of [`std::net::TcpListener`]: `accept` suspends the task, not the thread.
 ///
-/// Any number of tasks may accept from one.
+/// Any number of tasks may accept from one. A loop of accepts lets the others run every now and then, however many
+/// connections wait for it.
+///
+/// The mode of the socket is non-blocking as long as it is here, for its duplicates too: where one of them is turned into a
+/// listener of std, and this one goes on accepting, that one gets [`WouldBlock`](io::ErrorKind::WouldBlock).
 ///
 /// # Examples
 ///
@@ -104,7 +118,8 @@ impl TcpListener {
     /// Unwinds when the task is cancelled meanwhile; no connection is lost.
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let mut accepted = self.accept_once();
-        if accepted.as_ref().is_err_and(is_exhausted) && park::refusal().is_none() {
+        let fault = accepted.as_ref().err().and_then(Errno::from_io_error).map(fault);
+        if fault == Some(Fault::Exhaustion) && park::refusal().is_none() {
             let pause_ms = self.pause_ms.load(Ordering::Relaxed);
             self.pause_ms.store((pause_ms * 2).min(PAUSE_MS_MAX), Ordering::Relaxed);
             sleep(Duration::from_millis(pause_ms.into()));
@@ -180,10 +195,11 @@ impl TcpListener {
 
 /// Accepts a connection that is there already.
 fn accept_from(socket: &std::net::TcpListener) -> io::Result<(std::net::TcpStream, SocketAddr)> {
+    ioctl_fionbio(socket, true)?;
     let (stream, address) = loop {
         match acceptfrom_with(socket, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
             Ok(accepted) => break accepted,
-            Err(error) if is_of_the_connection(error) => {}
+            Err(error) if fault(error) == Fault::Connection => {}
             Err(error) => return Err(error.into()),
         }
     };
@@ -195,17 +211,32 @@ fn accept_from(socket: &std::net::TcpListener) -> io::Result<(std::net::TcpStrea
     Ok((stream, address))
 }
 
-/// Whether the connection at the head of the queue is broken, which says nothing of the next.
-fn is_of_the_connection(error: Errno) -> bool {
-    let of_the_network =
-        [Errno::NETDOWN, Errno::NETUNREACH, Errno::HOSTUNREACH, Errno::NOPROTOOPT, Errno::PROTO];
-    error == Errno::CONNABORTED || of_the_network.contains(&error)
+/// What an error of accepting speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// The connection at the head of the queue is broken, which says nothing of the next. It has left the queue.
+    Connection,
+    /// The process or the system has no descriptor, or no memory for one.
+    Exhaustion,
+    /// This call, or the listener.
+    Call,
 }
 
-/// Whether the process or the system has no descriptor or no memory for one.
-fn is_exhausted(error: &io::Error) -> bool {
-    let error = Errno::from_io_error(error);
-    error.is_some_and(|error| [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM].contains(&error))
+fn fault(error: Errno) -> Fault {
+    match error {
+        // Not EOPNOTSUPP, though Linux lists it: a socket of another kind gives it too, for ever.
+        Errno::CONNABORTED
+        | Errno::NETDOWN
+        | Errno::NETUNREACH
+        | Errno::HOSTDOWN
+        | Errno::HOSTUNREACH
+        | Errno::NOPROTOOPT
+        | Errno::PROTO => Fault::Connection,
+        #[cfg(target_os = "linux")]
+        Errno::NONET => Fault::Connection,
+        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => Fault::Exhaustion,
+        _ => Fault::Call,
+    }
 }
 
 /// In whatever mode it was.
@@ -218,7 +249,7 @@ impl TryFrom<std::net::TcpListener> for TcpListener {
     }
 }
 
-/// In blocking mode, as std's are.
+/// In blocking mode, as std's are. Clones that go on accepting here end that mode again.
 impl TryFrom<TcpListener> for std::net::TcpListener {
     type Error = io::Error;
 
@@ -284,3 +315,30 @@ impl Iterator for Incoming<'_> {
 }
 
 impl FusedIterator for Incoming<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_accepting_speak_of_the_connection_of_descriptors_or_of_the_call() {
+        for raw in [libc::ECONNABORTED, libc::ENETDOWN, libc::ENETUNREACH, libc::EHOSTUNREACH, libc::EPROTO] {
+            assert_eq!(fault(Errno::from_raw_os_error(raw)), Fault::Connection, "{raw}");
+        }
+        for raw in [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM] {
+            assert_eq!(fault(Errno::from_raw_os_error(raw)), Fault::Exhaustion, "{raw}");
+        }
+        // Trying again at once, or after a while, would be of no use.
+        for raw in [
+            libc::EBADF,
+            libc::EINVAL,
+            libc::ENOTSOCK,
+            libc::EOPNOTSUPP,
+            libc::EAGAIN,
+            libc::EINTR,
+            libc::EPERM,
+        ] {
+            assert_eq!(fault(Errno::from_raw_os_error(raw)), Fault::Call, "{raw}");
+        }
+    }
+}

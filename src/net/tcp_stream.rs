@@ -40,10 +40,14 @@ const SEND: SendFlags = SendFlags::DONTWAIT;
 /// The mode of the socket is non-blocking as long as it is here; there is no `set_nonblocking`. To read only what
 /// is there already, race [`readable`](Self::readable).
 ///
+/// Where there is something to read, or room to write, nothing is waited for and nobody else runs, as in asyncio. But a
+/// task that does more than a hundred operations in a row without waiting lets the others run once: a peer that is always
+/// faster does not stop them.
+///
 /// # Cancellation
 ///
-/// A task that is cancelled while it waits in a read or a write unwinds, and nothing was read or written by that call. `read_exact` and
-/// `write_all` are several calls: those that were complete have had their effect.
+/// A task that is cancelled while it waits in a read or a write, or while that lets the others run, unwinds, and nothing was read or
+/// written by that call. `read_exact` and `write_all` are several calls: those that were complete have had their effect.
 ///
 /// # Examples
 ///

@@ -8,8 +8,17 @@ use std::fmt;
 use std::ptr;
 use std::rc::{Rc, Weak};
 
+use super::report;
 use super::scheduler::Scheduler;
+use super::task::Failure;
 use super::wait_list::{List, Node};
+
+/// What is called.
+enum Call {
+    Plain(Box<dyn FnOnce()>),
+    /// It is told why what it waited for has no value, where that is so.
+    Told(Box<dyn FnOnce(Option<Failure>)>),
+}
 
 /// See the head of this file. Stays on its thread.
 pub(crate) struct Callback {
@@ -17,37 +26,64 @@ pub(crate) struct Callback {
     /// The list that it was put into.
     pub(super) list: Cell<*const List>,
     scheduler: Weak<Scheduler>,
-    call: Cell<Option<Box<dyn FnOnce()>>>,
+    call: Cell<Option<Call>>,
+    /// What a function that wants to know it is told.
+    failure: Cell<Option<Failure>>,
     cancelled: Cell<bool>,
 }
 
 impl Callback {
     pub(crate) fn new(scheduler: &Scheduler, call: Box<dyn FnOnce()>) -> Rc<Self> {
+        Callback::with(scheduler, Call::Plain(call))
+    }
+
+    /// One for the end of something, which is told why that has no value.
+    pub(crate) fn told(scheduler: &Scheduler, call: Box<dyn FnOnce(Option<Failure>)>) -> Rc<Self> {
+        Callback::with(scheduler, Call::Told(call))
+    }
+
+    fn with(scheduler: &Scheduler, call: Call) -> Rc<Self> {
         Rc::new(Callback {
             node: Node::default(),
             list: Cell::new(ptr::null()),
             scheduler: scheduler.downgrade(),
             call: Cell::new(Some(call)),
+            failure: Cell::new(None),
             cancelled: Cell::new(false),
         })
     }
 
     /// Puts it into the run queue of its run, for the next tick. Dropped where the run is gone.
     pub(super) fn queue(callback: Rc<Self>) {
-        if let Some(scheduler) = callback.scheduler.upgrade() {
-            scheduler.queue(callback);
+        match callback.scheduler.upgrade() {
+            Some(scheduler) => scheduler.queue(callback),
+            // The end of what it waited for goes on, whatever the destructors of the function do.
+            None => report::dropping("a callback of a run that is over", callback),
         }
     }
 
-    /// Takes the function out, to be called. Nothing is left where that happened before or it was taken back.
-    pub(super) fn take(&self) -> Option<Box<dyn FnOnce()>> {
-        self.call.take()
+    /// Says how what it waits for ended.
+    pub(super) fn tell(&self, failure: impl FnOnce() -> Option<Failure>) {
+        let call = self.call.take();
+        if matches!(call, Some(Call::Told(_))) {
+            self.failure.set(failure());
+        }
+        self.call.set(call);
     }
 
-    /// Takes it back. Gives the function, to be dropped where that may be done.
-    pub(crate) fn cancel(&self) -> Option<Box<dyn FnOnce()>> {
+    /// Calls the function, unless that happened before or it was taken back.
+    pub(super) fn call(&self) {
+        match self.call.take() {
+            Some(Call::Plain(call)) => call(),
+            Some(Call::Told(call)) => call(self.failure.take()),
+            None => {}
+        }
+    }
+
+    /// Takes it back. Drops the function, which is code of users.
+    pub(crate) fn cancel(&self) {
         self.cancelled.set(true);
-        self.call.take()
+        drop(self.call.take());
     }
 
     /// Whether it was taken back.

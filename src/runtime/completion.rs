@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use super::callback::Callback;
+use super::task::Failure;
 use super::wait_list::{List, Node};
 use super::waiter::Waiter;
 
@@ -27,11 +28,18 @@ impl Completion {
         self.done.get()
     }
 
-    /// It is done: wakes and calls all, in order.
+    /// It is done: wakes and calls all, in order. `failure` says why there is no value, to those who want to know.
     #[inline]
-    pub(crate) fn complete(&self) {
+    pub(crate) fn complete(&self, failure: impl Fn() -> Option<Failure>) {
         self.done.set(true);
-        self.waiters.pop_all();
+        if !self.waiters.is_empty() {
+            self.waiters.pop_all_telling(&failure);
+        }
+    }
+
+    /// Whether nobody waits, and nothing is to be called.
+    pub(crate) fn is_unheeded(&self) -> bool {
+        self.waiters.is_empty()
     }
 
     /// Has a task woken. It is not done yet.
@@ -44,9 +52,10 @@ impl Completion {
         self.waiters.remove(node);
     }
 
-    /// Has a function called in the tick after it is done; in the next one if it is.
-    pub(crate) fn call(&self, callback: Rc<Callback>) {
+    /// Has a function called in the tick after it is done; in the next one if it is. `failure` says why there is no value.
+    pub(crate) fn call(&self, callback: Rc<Callback>, failure: impl FnOnce() -> Option<Failure>) {
         if self.done.get() {
+            callback.tell(failure);
             Callback::queue(callback);
         } else {
             self.waiters.link_callback(callback);

@@ -167,7 +167,7 @@ impl<T> fmt::Debug for Guarded<T> {
 
 /// The number of this thread, which no other ever has.
 #[cold]
-fn this_thread() -> u64 {
+pub(crate) fn this_thread() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     if THREAD.get() == 0 {
         THREAD.set(NEXT.fetch_add(1, Ordering::Relaxed));

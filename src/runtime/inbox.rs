@@ -229,10 +229,15 @@ impl Inbox {
     }
 
     /// Takes out what has come in, in order.
+    #[inline]
     pub(crate) fn drain(&self, f: &mut dyn FnMut(Message)) {
-        if !self.has_messages() {
-            return;
+        if self.has_messages() {
+            self.drain_all(f);
         }
+    }
+
+    #[cold]
+    fn drain_all(&self, f: &mut dyn FnMut(Message)) {
         let mut queue = self.lock();
         let messages = std::mem::take(&mut queue.messages);
         self.any.store(false, Ordering::SeqCst);

@@ -64,6 +64,7 @@ pub trait Operation: sealed::Sealed {
     ///
     /// Panics where a task may not wait: outside of a run, inside `no_switch`, and while the
     /// thread is unwinding.
+    #[inline(always)]
     fn wait(self) -> Self::Output
     where
         Self: Sized,
@@ -81,6 +82,8 @@ pub enum CancelWait {
     Unwind,
     /// What it waits for was cancelled instead, as a task that is joined is. The wait then ends by itself.
     HandedOn,
+    /// What it waits for was cancelled, and has ended with that: the task has been woken if it was asleep.
+    Ended,
     /// It was completed already, by another thread whose wake-up is on its way.
     TooLate,
 }

@@ -1,7 +1,9 @@
 //! What has a result one day, without saying what it is: a task, a promise, a group of these.
 
 use std::fmt;
+use std::rc::Rc;
 
+use super::callback::Callback;
 use super::completion::Completion;
 use super::task::{Failure, TaskCore};
 
@@ -31,6 +33,11 @@ pub trait Outcome {
     /// What it is: "task 3 \"x\"".
     #[doc(hidden)]
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+}
+
+/// Has a function called in the tick after the end; in the next one if it has ended.
+pub(crate) fn call_at_end(outcome: &(impl Outcome + ?Sized), callback: &Rc<Callback>) {
+    outcome.completion().call(Rc::clone(callback), || outcome.failure());
 }
 
 /// The part with the type.

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use super::blocking::Jobs;
 use super::clock::Clock;
 use super::inbox::{Inbox, Message};
-use super::reactor::Reactor;
+use super::reactor::{Budget, Reactor};
 
 /// After how many entries of the run queue the OS is asked for I/O though there is more to do.
 const ENTRIES_PER_LOOK: usize = 64;
@@ -27,6 +27,8 @@ pub(crate) struct Outside {
     portable: bool,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) jobs: Jobs,
+    /// What the step that is under way may do without waiting.
+    pub(crate) budget: Budget,
     entries_since_look: Cell<usize>,
 }
 
@@ -41,6 +43,7 @@ impl Outside {
             portable,
             inbox: Inbox::new(),
             jobs: Jobs::default(),
+            budget: Budget::default(),
             entries_since_look: Cell::new(0),
         }
     }
@@ -66,9 +69,16 @@ impl Outside {
         self.inbox.has_senders() || self.reactor.get().is_some_and(Reactor::has_waiters)
     }
 
-    /// Takes what other threads have sent and, every now and then, what the OS reports. Does not wait.
+    /// The OS is asked before the next tick, however little is to do in it.
+    pub(super) fn look_soon(&self) {
+        self.entries_since_look.set(ENTRIES_PER_LOOK);
+    }
+
+    /// A tick with something to do begins: takes what other threads have sent and, every now and then, what the OS reports.
+    /// Does not wait.
     #[inline]
     pub(super) fn look(&self, entries: usize, hear: Hear<'_>) -> io::Result<()> {
+        self.budget.renew();
         let since = self.entries_since_look.get() + entries;
         self.entries_since_look.set(since);
         if since >= ENTRIES_PER_LOOK
@@ -85,6 +95,7 @@ impl Outside {
     /// deadline and nothing can come. May return early for no reason.
     pub(super) fn wait(&self, deadline: Option<Instant>, clock: &Clock, hear: Hear<'_>) -> io::Result<bool> {
         self.entries_since_look.set(0);
+        self.budget.renew();
         let Some(deadline) = deadline else { return self.sleep(None, hear) };
         if let Clock::Virtual(_) = clock {
             let mut heard = false;

@@ -83,7 +83,7 @@ pub(crate) fn refusal() -> Option<Refusal> {
 }
 
 /// Waits for an operation.
-#[inline]
+#[inline(always)]
 pub(crate) fn wait<O: Operation>(mut operation: Pin<&mut O>) -> O::Output {
     if let Some(output) = operation.as_mut().attempt() {
         return output;
@@ -99,7 +99,7 @@ pub(crate) fn wait<O: Operation>(mut operation: Pin<&mut O>) -> O::Output {
 }
 
 /// Registers, parks, and withdraws. What `attempt` gives after a normal wake-up comes with it.
-#[inline]
+#[inline(always)]
 pub(crate) fn wait_once<O: Operation, T>(
     operation: Pin<&mut O>,
     attempt: impl FnOnce(Pin<&mut O>) -> Option<T>,
@@ -215,6 +215,8 @@ fn cancel_at_once(core: &TaskCore) -> State {
     // While it still counts as running: where tasks join each other in a ring, this request comes round.
     match core.waiting().map(Waiting::cancel) {
         Some(CancelWait::HandedOn) if !core.signals.take(Signals::MUST_CANCEL) => State::Parked,
+        // Nobody has woken it, since it does not sleep yet.
+        Some(CancelWait::Ended) => State::Ready,
         Some(CancelWait::TooLate) => {
             // It has been woken, or is going to be by another thread.
             core.signals.set(Signals::MUST_CANCEL);

@@ -1,19 +1,23 @@
 //! The reactor: tells the tasks of one thread when descriptors become ready.
 //!
 //! ```text
-//!   Registrations ──key──▶ slots[index] ──▶ Source ──▶ waiters that read, waiters that write
-//!   (with the descriptor)  generation       (readiness)
+//!   Registrations ──key──▶ slots[number] ──▶ Source ──▶ waiters that read, waiters that write
+//!   (with the descriptor)  generation        (readiness)
 //!          ▲                    ▲
 //!          │ weakly             │ key, edge
-//!          └──── Backend ───────┘        the only part that other threads touch
+//!          └──── Backend ───────┘         the only part that other threads touch
 //! ```
 //!
 //! - A descriptor is registered once, for both directions, when an operation on it first would block, and reported at its
 //!   edges from then on: nothing is ever armed again. It is deleted before it is closed, since a duplicate of it that lives
 //!   elsewhere would keep the registration.
-//! - A key is the number of a slot and how often that slot was used before, so an event of a descriptor that has gone, which
-//!   may still be in the batch at hand, finds nothing, even when the number of the descriptor or the slot is used again.
+//! - A key is the number of the descriptor and how often that number was registered before, so an event of a descriptor that
+//!   has gone, which may still be in the batch at hand, finds nothing, even when the number is used again.
+//! - The system drops the registration of a descriptor that is closed underneath, and says nothing. That comes to light when the
+//!   number is registered again: whoever waits for the old one gets an error then, and nothing that is done with it touches
+//!   the new one.
 //! - Any number of operations may wait in each direction.
+//! - A task whose descriptors are always ready lets the others run every now and then: see `reactor/budget.rs`.
 //! - [`Reactor::wait`] is the only thing here that blocks. No code of users runs in it.
 //!
 //! Rejected: to wait by `Poller::wait` on Linux (five system calls, see `reactor/epoll.rs`); interest that fires once (15% of
@@ -21,6 +25,7 @@
 //! locks around its waiters, and a stream could be used in one run only).
 
 mod backend;
+mod budget;
 #[cfg(target_os = "linux")]
 mod epoll;
 mod portable;
@@ -33,25 +38,29 @@ mod tests;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use backend::{Backend, Room};
+pub(crate) use budget::Budget;
 pub use readiness::Readiness;
-pub(crate) use readiness::{Object, Target, deadline_after, in_task, pass_on, refused};
+use readiness::tell_lost;
+pub(crate) use readiness::{Object, Target, begin, deadline_after, in_task, pass_on, refused};
 pub(crate) use registrations::Registrations;
 pub(crate) use source::{Direction, Source};
 
-/// Half of a key is the number of the slot.
-const INDEX_BITS: u32 = usize::BITS / 2;
-const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
+/// So many bits of a key are the number of the descriptor, which is more than systems give out.
+const NUMBER_BITS: u32 = if usize::BITS == 64 { 32 } else { 20 };
+const NUMBER_MASK: u64 = (1 << NUMBER_BITS) - 1;
 /// Generations start again before a key could look like one of the backend's own.
-const GENERATION_MAX: u64 = INDEX_MASK - 1;
+const GENERATION_MAX: u64 = (1 << (usize::BITS - NUMBER_BITS)) - 2;
 
+/// What is known of the descriptor with one number.
 #[derive(Debug, Default)]
 struct Slot {
+    /// Of the source, or of the last one.
     generation: u64,
     source: Option<Rc<Source>>,
 }
@@ -72,8 +81,8 @@ impl Notifier {
 pub(crate) struct Reactor {
     backend: Arc<Backend>,
     room: RefCell<Room>,
+    /// By the numbers of the descriptors.
     slots: RefCell<Vec<Slot>>,
-    free: RefCell<Vec<usize>>,
     waiting: Rc<Cell<usize>>,
 }
 
@@ -84,8 +93,7 @@ impl Reactor {
         let portable = portable || std::env::var_os("CEDE_REACTOR").is_some_and(|kind| kind == "portable");
         let backend = Arc::new(Backend::new(portable)?);
         let room = RefCell::new(backend.room());
-        let (slots, free) = (RefCell::default(), RefCell::default());
-        Ok(Reactor { backend, room, slots, free, waiting: Rc::default() })
+        Ok(Reactor { backend, room, slots: RefCell::default(), waiting: Rc::default() })
     }
 
     /// What ends a wait from other threads.
@@ -120,47 +128,48 @@ impl Reactor {
     /// Registers a descriptor.
     fn add(&self, descriptor: BorrowedFd<'_>) -> io::Result<(u64, Rc<Source>)> {
         self.forget_deleted();
+        let number = descriptor.as_raw_fd() as usize;
+        if number as u64 > NUMBER_MASK {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        let mut slots = self.slots.borrow_mut();
+        if slots.len() <= number {
+            slots.resize_with(number + 1, Slot::default);
+        }
+        let slot = &mut slots[number];
+        let generation = if slot.generation >= GENERATION_MAX { 0 } else { slot.generation + 1 };
+        let key = key_of(generation, number);
+        self.backend.add(descriptor, key)?;
+        let old_key = key_of(slot.generation, number);
+        slot.generation = generation;
         let source = Source::new(Rc::clone(&self.waiting), self.backend.sees_ends());
-        let key = self.insert(Rc::clone(&source))?;
-        if let Err(error) = self.backend.add(descriptor, key) {
-            self.forget(key);
-            return Err(error);
+        let old = slot.source.replace(Rc::clone(&source));
+        drop(slots);
+        if let Some(old) = old {
+            // Else it would have been deleted before: the old descriptor was closed underneath.
+            self.backend.note_lost(old_key);
+            tell_lost(&old);
         }
         Ok((key, source))
     }
 
-    fn insert(&self, source: Rc<Source>) -> io::Result<u64> {
-        let mut slots = self.slots.borrow_mut();
-        let index = match self.free.borrow_mut().pop() {
-            Some(index) => index,
-            None if slots.len() as u64 > INDEX_MASK => return Err(io::ErrorKind::OutOfMemory.into()),
-            None => {
-                slots.push(Slot::default());
-                slots.len() - 1
-            }
-        };
-        let slot = &mut slots[index];
-        slot.source = Some(source);
-        Ok(slot.generation << INDEX_BITS | index as u64)
-    }
-
     fn forget_deleted(&self) {
         for key in self.backend.take_deleted() {
-            self.forget(key);
+            let slot = &mut self.slots.borrow_mut()[(key & NUMBER_MASK) as usize];
+            // Another thread may delete one that was closed underneath just when its number is registered again.
+            if slot.generation == key >> NUMBER_BITS {
+                slot.source = None;
+            }
         }
-    }
-
-    fn forget(&self, key: u64) {
-        let index = (key & INDEX_MASK) as usize;
-        let slot = &mut self.slots.borrow_mut()[index];
-        debug_assert_eq!(slot.generation, key >> INDEX_BITS, "a key is forgotten once");
-        slot.generation = if slot.generation >= GENERATION_MAX { 0 } else { slot.generation + 1 };
-        slot.source = None;
-        self.free.borrow_mut().push(index);
     }
 
     fn source(&self, key: u64) -> Option<Rc<Source>> {
         find(&self.slots.borrow(), key).map(Rc::clone)
+    }
+
+    /// How many descriptors are registered.
+    fn sources(&self) -> usize {
+        self.slots.borrow().iter().filter(|slot| slot.source.is_some()).count()
     }
 
     fn address(&self) -> *const Backend {
@@ -172,18 +181,20 @@ impl Reactor {
     }
 }
 
+fn key_of(generation: u64, number: usize) -> u64 {
+    generation << NUMBER_BITS | number as u64
+}
+
 fn find(slots: &[Slot], key: u64) -> Option<&Rc<Source>> {
-    let slot = slots.get((key & INDEX_MASK) as usize)?;
-    slot.source.as_ref().filter(|_| slot.generation == key >> INDEX_BITS)
+    let slot = slots.get((key & NUMBER_MASK) as usize)?;
+    slot.source.as_ref().filter(|_| slot.generation == key >> NUMBER_BITS)
 }
 
 impl fmt::Debug for Reactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sources = self.slots.borrow().len() - self.free.borrow().len();
-        let waiting = self.waiting.get();
         f.debug_struct("Reactor")
-            .field("sources", &sources)
-            .field("waiting", &waiting)
+            .field("sources", &self.sources())
+            .field("waiting", &self.waiting.get())
             .finish_non_exhaustive()
     }
 }

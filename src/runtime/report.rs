@@ -162,12 +162,25 @@ fn report(report: &TaskReport) {
 
 /// A task failed, and its record is going without anybody having looked.
 pub(super) fn unobserved(core: &TaskCore, failure: &Failure) {
-    let message = match failure {
-        Failure::Cancelled => return,
+    if let Some(message) = nobody_asked(failure) {
+        report_task(core, message);
+    }
+}
+
+/// What is no task failed, and is going without anybody having looked.
+pub(crate) fn unobserved_outcome(name: String, failure: &Failure) {
+    if let Some(message) = nobody_asked(failure) {
+        report(&TaskReport { name, spawned_at: None, message });
+    }
+}
+
+/// What is said of a failure that nobody looked at; a cancellation is none.
+fn nobody_asked(failure: &Failure) -> Option<String> {
+    Some(match failure {
+        Failure::Cancelled | Failure::CancelledError => return None,
         Failure::Error(error) => failed_unobserved(&**error),
         Failure::Panicked(panic) => format!("panicked and nobody asked: {}", panic.message),
-    };
-    report_task(core, message);
+    })
 }
 
 fn failed_unobserved(error: &dyn Error) -> String {
@@ -236,6 +249,13 @@ pub(super) fn waits_for_other_threads(stuck: &Deadlock) {
 fn report_task(core: &TaskCore, message: String) {
     let name = task_name(core.id, Some(&core.name()));
     report(&TaskReport { name, spawned_at: Some(core.spawned_at), message });
+}
+
+/// Drops something that users may have given a destructor, where a panic must not go on: `what` says of what it was.
+pub(super) fn dropping<T>(what: &str, value: T) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(move || drop(value))) {
+        panicked(what, payload);
+    }
 }
 
 fn task_name(id: u64, given: Option<&str>) -> String {

@@ -57,6 +57,19 @@ impl<T> RunQueue<T> {
         }
     }
 
+    /// The entry that comes up after `ahead` others.
+    #[inline(always)]
+    pub(super) fn peek(&self, ahead: usize) -> Option<&T> {
+        if ahead >= self.len() {
+            return None;
+        }
+        // SAFETY: as in `pop`; the entry stays where it is until it is popped, which needs the same thread.
+        unsafe {
+            let ring = &*self.ring.get();
+            Some(ring.get_unchecked(self.head.get().wrapping_add(ahead) & (ring.len() - 1)).assume_init_ref())
+        }
+    }
+
     #[cold]
     fn grow(&self, ring: &mut Box<[MaybeUninit<T>]>) {
         let mut larger = Box::new_uninit_slice(ring.len() * 2);

@@ -26,6 +26,8 @@ use super::inbox::Message;
 use super::operation::CancelWait;
 use super::outside::Outside;
 use super::park::CancelToken;
+use super::prefetch;
+use super::report;
 use super::run_queue::RunQueue;
 use super::signals::Signals;
 use super::task::{AnyTask, Failure, State, TaskCore, TaskFrame, TaskKey};
@@ -61,7 +63,7 @@ struct Place {
 /// See the head of this file.
 pub(crate) struct Scheduler {
     /// Tells its keys from those of others.
-    serial: u32,
+    pub(super) serial: u32,
     me: Weak<Scheduler>,
     ready: RunQueue<Entry>,
     timers: RefCell<Timers<Action>>,
@@ -269,6 +271,19 @@ impl Scheduler {
         self.current.get()
     }
 
+    /// The number of the task that runs; 0 outside of tasks, whose numbers begin at 1.
+    #[inline]
+    pub(crate) fn current_id(&self) -> u64 {
+        // SAFETY: the current task is owned by the scheduler until it has ended.
+        self.current.get().map_or(0, |task| unsafe { task.as_ref() }.id)
+    }
+
+    /// Names the task that runs, for good.
+    pub(crate) fn current_key(&self) -> Option<TaskKey> {
+        // SAFETY: as above.
+        self.current.get().map(|task| unsafe { task.as_ref() }.key.get())
+    }
+
     pub(crate) fn set_timer(&self, deadline: Instant, action: Action) -> TimerKey {
         self.timers.borrow_mut().insert(deadline, action)
     }
@@ -293,7 +308,7 @@ impl Scheduler {
                 core.signals.set(Signals::CANCEL_ORDERED);
                 self.wake_task(core);
             }
-            Some(CancelWait::HandedOn) => {}
+            Some(CancelWait::HandedOn | CancelWait::Ended) => {}
             Some(CancelWait::TooLate) | None => core.signals.set(Signals::MUST_CANCEL),
         }
         true
@@ -318,9 +333,22 @@ impl Scheduler {
         }
         for _ in 0..self.ready.len() {
             let Some(entry) = self.ready.pop() else { break };
+            self.fetch_ahead();
             self.carry_out(entry);
         }
         Ok(true)
+    }
+
+    /// Has the processor fetch what the next steps need.
+    #[inline(always)]
+    fn fetch_ahead(&self) {
+        if let Some(Entry::Step(task)) = self.ready.peek(prefetch::RECORD_AHEAD) {
+            prefetch::record(task.as_ptr());
+        }
+        if let Some(Entry::Step(task)) = self.ready.peek(prefetch::STACK_AHEAD) {
+            // SAFETY: a task in the run queue has not ended, so the slab owns it.
+            prefetch::stack(unsafe { task.as_ref() });
+        }
     }
 
     /// Whether a task waits for something that other threads can bring about.
@@ -365,11 +393,16 @@ impl Scheduler {
         }
     }
 
+    #[inline]
     fn queue_due_timers(&self) {
-        let mut timers = self.timers.borrow_mut();
-        if timers.len() == 0 {
-            return;
+        if self.timers.borrow().len() > 0 {
+            self.queue_some_due_timers();
         }
+    }
+
+    #[inline(never)]
+    fn queue_some_due_timers(&self) {
+        let mut timers = self.timers.borrow_mut();
         let now = self.clock.now();
         while let Some(key) = timers.pop_due(now) {
             self.ready.push(Entry::Timer(key));
@@ -404,7 +437,8 @@ impl Scheduler {
             Entry::Step(core) => {
                 // SAFETY: a task in the run queue has not ended, so the slab owns it.
                 if let Some(ended) = self.step(unsafe { core.as_ref() }) {
-                    let_go(ended);
+                    // With it goes a result that nobody has a handle for.
+                    report::dropping("the destructor of a task's result", ended);
                 }
             }
             Entry::Timer(key) => {
@@ -421,14 +455,9 @@ impl Scheduler {
     }
 
     fn call(&self, callback: Rc<Callback>) {
-        // A function that is dropped without having been called is code of users too.
-        let call = || {
-            if let Some(call) = callback.take() {
-                call();
-            }
-        };
-        if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(call)) {
-            super::report::panicked("callback", payload);
+        // What is dropped without having been called is code of users too.
+        if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(move || callback.call())) {
+            report::panicked("callback", payload);
         }
     }
 
@@ -495,7 +524,6 @@ impl Scheduler {
     /// A task has ended: wakes those who wait for that, and gives its record, which is forgotten here.
     fn finish(&self, core: &TaskCore) -> Option<Rc<dyn AnyTask>> {
         core.state.set(State::Done);
-        core.completion.complete();
         let key = core.key.get();
         let mut tasks = self.tasks.borrow_mut();
         let place = &mut tasks[key.index as usize];
@@ -504,15 +532,8 @@ impl Scheduler {
         drop(tasks);
         self.free.borrow_mut().push(key.index);
         self.live.set(self.live.get() - 1);
+        core.completion.complete(|| owned.as_ref()?.failure());
         owned
-    }
-}
-
-/// Drops the record of a task that has ended, and with it a result that nobody has a handle for, which is user code: a
-/// panic must not come through the scheduler.
-fn let_go(ended: Rc<dyn AnyTask>) {
-    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(move || drop(ended))) {
-        super::report::panicked("the destructor of a task's result", payload);
     }
 }
 
@@ -525,9 +546,8 @@ fn run_task(task: &dyn AnyTask) {
             task.fail(Failure::Cancelled);
             return;
         }
-        task.run();
-        if core.signals.take(Signals::MUST_CANCEL) {
-            // Drops the value, which may panic.
+        if task.run() && core.signals.take(Signals::MUST_CANCEL) {
+            // Drops the value, which may panic. An error is not lost to a request that was not delivered.
             task.fail(Failure::Cancelled);
         }
     }));

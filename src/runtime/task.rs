@@ -13,7 +13,7 @@
 //! A task that has not run has no stack, only its closure in the record. It gets a stack from the top of the
 //! pool when it first runs, and gives it back when it ends.
 //!
-//! What happens at every switch looks at the first cache line of the record only; whatever is out of the ordinary is
+//! What happens at every switch looks at the first words of the record only; whatever is out of the ordinary is
 //! a bit in `signals`, so that one comparison tells that there is nothing.
 //!
 //! Cancellation follows asyncio. A request is counted (`cancels`). A parked task has what it waits for cancelled if
@@ -71,6 +71,9 @@ pub(crate) enum State {
 pub enum Failure {
     /// It was cancelled.
     Cancelled,
+    /// It was not cancelled, but ended with the error that a cancellation is: a gather whose child was cancelled does, and a
+    /// promise that was told so.
+    CancelledError,
     /// Its closure gave an error, or there was no memory for its stack.
     Error(Rc<dyn Error>),
     /// It panicked.
@@ -91,9 +94,9 @@ impl fmt::Debug for Panic {
 }
 
 impl Failure {
-    /// Whether it is a cancellation.
+    /// Whether it is a cancellation, for who asks for the value.
     pub(crate) fn is_cancelled(&self) -> bool {
-        matches!(self, Failure::Cancelled)
+        matches!(self, Failure::Cancelled | Failure::CancelledError)
     }
 
     pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Self {
@@ -117,8 +120,9 @@ pub(super) struct TaskFrame {
     pub(super) task: *const dyn AnyTask,
 }
 
-/// What all tasks have in common. One cache line for the switch, then the rest.
-#[repr(C, align(64))]
+/// What all tasks have in common. What a switch looks at comes first and lies together. Not aligned to a cache line: allocations
+/// of more than the usual alignment cost twice what all the rest of a short task does.
+#[repr(C)]
 pub struct TaskCore {
     pub(super) frame: Cell<Option<NonNull<TaskFrame>>>,
     pub(crate) state: Cell<State>,
@@ -206,8 +210,8 @@ impl fmt::Debug for TaskCore {
 pub(crate) trait AnyTask: Outcome {
     fn core(&self) -> &TaskCore;
 
-    /// Runs the closure, and keeps what it gives. In the task's own context, once.
-    fn run(&self);
+    /// Runs the closure, and keeps what it gives: says whether that is a value. In the task's own context, once.
+    fn run(&self) -> bool;
 
     /// Drops the closure of a task that is not to run. In the task's own context.
     fn discard(&self);
@@ -250,11 +254,12 @@ impl<T, F: FnOnce() -> Result<T, Failure>> AnyTask for Task<T, F> {
         &self.core
     }
 
-    fn run(&self) {
-        if let Some(body) = self.body.take() {
-            let result = body();
-            self.result.replace(Some(result));
-        }
+    fn run(&self) -> bool {
+        let Some(body) = self.body.take() else { return false };
+        let result = body();
+        let succeeded = result.is_ok();
+        self.result.replace(Some(result));
+        succeeded
     }
 
     fn discard(&self) {

@@ -39,6 +39,7 @@ use std::rc::Rc;
 
 use super::callback::Callback;
 use super::operation::CancelWait;
+use super::task::Failure;
 use super::waiter::Waiter;
 
 /// How a wait stands; see the drawing above.
@@ -72,6 +73,10 @@ pub(crate) struct Node {
     next: Cell<Option<NonNull<Node>>>,
     state: Cell<State>,
     linked: Cell<bool>,
+    /// Only the waiter touches it: it has seen, under the lock, that the node is out and that nothing is to be handed on.
+    left: Cell<bool>,
+    /// How much the waiter asks for, where those of one list ask for different amounts.
+    asks_for: u32,
     _pinned: PhantomPinned,
 }
 
@@ -121,6 +126,12 @@ impl List {
         self.first_waiting().is_some()
     }
 
+    /// How much the first asks for that waits.
+    pub(crate) fn first_asks_for(&self) -> Option<u32> {
+        // SAFETY: linked nodes are alive.
+        self.first_waiting().map(|node| unsafe { node.as_ref() }.asks_for)
+    }
+
     /// How many wait whose wait has not ended.
     pub(crate) fn count_waiting(&self) -> usize {
         let mut count = 0;
@@ -154,6 +165,7 @@ impl List {
         node.target.set(target);
         node.state.set(State::Waiting);
         node.linked.set(true);
+        node.left.set(false);
         node.next.set(None);
         let last = self.last.replace(Some(me));
         node.previous.set(last);
@@ -205,6 +217,7 @@ impl List {
     pub(crate) fn use_up(&self, node: &Node) {
         if node.state.get() == State::Completed {
             node.state.set(State::Idle);
+            node.left.set(!node.linked.get());
         }
     }
 
@@ -225,8 +238,15 @@ impl List {
     }
 
     /// Completes the wait of the first that waits, and takes it out. False if nobody does.
+    #[inline]
     pub(crate) fn pop_first(&self) -> bool {
-        let Some(first) = self.first_waiting() else { return false };
+        match self.first_waiting() {
+            Some(first) => self.pop(first),
+            None => false,
+        }
+    }
+
+    fn pop(&self, first: NonNull<Node>) -> bool {
         // SAFETY: linked nodes are alive.
         let node = unsafe { first.as_ref() };
         node.state.set(State::Completed);
@@ -239,6 +259,18 @@ impl List {
     /// Completes all waits, and takes the nodes out.
     pub(crate) fn pop_all(&self) {
         while self.pop_first() {}
+    }
+
+    /// The same; callbacks are told why what they wait for has no value.
+    pub(super) fn pop_all_telling(&self, failure: &dyn Fn() -> Option<Failure>) {
+        while let Some(first) = self.first_waiting() {
+            // SAFETY: linked nodes are alive.
+            if let Target::Callback(callback) = unsafe { first.as_ref() }.target.get() {
+                // SAFETY: the list owns it.
+                unsafe { callback.as_ref() }.tell(failure);
+            }
+            self.pop_first();
+        }
     }
 
     /// Completes all waits; the nodes stay in their places.
@@ -258,6 +290,7 @@ impl List {
         true
     }
 
+    #[inline]
     fn first_waiting(&self) -> Option<NonNull<Node>> {
         let mut at = self.cursor.get();
         while let Some(node) = at {
@@ -293,6 +326,19 @@ impl List {
 }
 
 impl Node {
+    /// Whether the waiter has nothing to withdraw: it has used what it was woken for, and is in no list. Without the lock.
+    #[inline]
+    pub(crate) fn has_left(&self) -> bool {
+        self.left.get()
+    }
+
+    /// The node of a waiter that asks for this much.
+    pub(crate) fn asking_for(amount: u32) -> Self {
+        let mut node = Node::default();
+        node.asks_for = amount;
+        node
+    }
+
     /// Wakes whom the node stands for; a callback was owned by the list until now.
     #[inline]
     fn wake(&self) {
@@ -344,6 +390,8 @@ pub(crate) mod probe {
 impl Drop for List {
     /// Nobody waits for what is going, since whoever waits borrows it; callbacks may be left, and are dropped.
     fn drop(&mut self) {
+        // All are taken out before the first is dropped: what that runs may be anything.
+        let mut callbacks = Vec::new();
         while let Some(first) = self.first.get() {
             // SAFETY: linked nodes are alive.
             let node = unsafe { first.as_ref() };
@@ -351,7 +399,7 @@ impl Drop for List {
             node.state.set(State::Idle);
             if let Target::Callback(callback) = node.target.take() {
                 // SAFETY: the count that the list held.
-                drop(unsafe { Rc::from_raw(callback.as_ptr()) });
+                callbacks.push(unsafe { Rc::from_raw(callback.as_ptr()) });
             }
         }
     }

@@ -1,7 +1,23 @@
-//! What tasks share: queues, for now.
+//! What tasks share: locks, events, semaphores, queues.
+//!
+//! All of it may be shared by tasks of several threads as well. Waiting is fair, first come, first served, allocates nothing, and
+//! loses nothing when it is cancelled. What doesn't wait works everywhere, in callbacks and outside of runs too.
 
+mod barrier;
+mod bounded_semaphore;
+mod condition;
+mod event;
+mod lock;
+mod notified;
 mod queue;
+mod semaphore;
 
+pub use barrier::{Barrier, BrokenBarrier};
+pub use bounded_semaphore::{BoundedSemaphore, ReleasedTooOften};
+pub use condition::Condition;
+pub use event::{Event, WaitingForEvent};
+pub use lock::{AcquiringLock, Lock, LockGuard, NotAcquired};
 pub use queue::{
     DoneTooOften, GetNowaitError, Getting, PutError, PutNowaitError, Putting, Queue, QueueShutDown,
 };
+pub use semaphore::{AcquiringPermit, Permit, Semaphore};

@@ -243,6 +243,7 @@ impl<T> Queue<T> {
     /// # Panics
     ///
     /// Panics where a task may not wait, if it has to; see [`Operation::wait`].
+    #[inline(always)]
     pub fn get(&self) -> Result<T, QueueShutDown> {
         self.getting().wait()
     }
@@ -361,7 +362,11 @@ impl<T> Operation for Getting<'_, T> {
         }
     }
 
+    #[inline]
     fn withdraw(self: Pin<&mut Self>) {
+        if self.node.has_left() {
+            return;
+        }
         let state = self.queue.state.lock();
         if state.getters.remove(&self.node) == Wait::Completed && !state.items.is_empty() {
             state.getters.pop_first();
@@ -427,7 +432,11 @@ impl<T> Operation for Putting<'_, T> {
         }
     }
 
+    #[inline]
     fn withdraw(self: Pin<&mut Self>) {
+        if self.node.has_left() {
+            return;
+        }
         let state = self.queue.state.lock();
         if state.putters.remove(&self.node) == Wait::Completed && !self.queue.is_full_at(state.items.len()) {
             state.putters.pop_first();

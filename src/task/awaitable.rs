@@ -7,8 +7,9 @@ use super::join::JoinError;
 use super::joining::{Ended, Joining, is_current, put_back};
 use crate::runtime::callback::Callback;
 use crate::runtime::operation::Operation;
-use crate::runtime::outcome::OutcomeOf;
+use crate::runtime::outcome::{OutcomeOf, call_at_end};
 use crate::runtime::scheduler::with_scheduler;
+use crate::runtime::task::Failure;
 
 /// The part of an [`Awaitable`] that is not for users.
 pub trait Sealed<T> {
@@ -91,9 +92,14 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
         Some(outcome.failure().map_or(Ok(()), |failure| Err(JoinError::from_failure(failure))))
     }
 
-    /// Requests that it ends as cancelled. Gives false when it has ended already.
+    /// Requests that it ends as cancelled. Gives false when it has ended already; its error, if it has one, is then not reported
+    /// as one that nobody looked at.
     fn cancel(&self) -> bool {
-        self.outcome_of().cancel()
+        let outcome = self.outcome_of();
+        if outcome.completion().is_done() {
+            outcome.note_observed();
+        }
+        outcome.cancel()
     }
 
     /// Whether it has ended. Python's `done()`.
@@ -101,9 +107,11 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
         self.outcome_of().completion().is_done()
     }
 
-    /// Whether it has ended as cancelled. Python's `cancelled()`.
+    /// Whether it was cancelled, and has ended. Python's `cancelled()`.
+    ///
+    /// A gather that ended because one of its members was cancelled was not cancelled itself: only the error of its `join` says so.
     fn is_cancelled(&self) -> bool {
-        self.outcome_of().failure().is_some_and(|failure| failure.is_cancelled())
+        matches!(self.outcome_of().failure(), Some(Failure::Cancelled))
     }
 
     /// Has a function called in the tick after the end; in the next tick if it has ended. Python's `add_done_callback`.
@@ -117,7 +125,7 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
     fn on_done(&self, f: impl FnOnce() + 'static) -> DoneCallback {
         let callback = with_scheduler(|scheduler| Callback::new(scheduler, Box::new(f)));
         let callback = callback.expect("cede: on_done works inside a run: call it inside cede::run");
-        self.outcome_of().completion().call(Rc::clone(&callback));
+        call_at_end(self.outcome_of(), &callback);
         DoneCallback(callback)
     }
 

@@ -20,6 +20,33 @@ pub struct Cancelled {
 }
 
 impl Cancelled {
+    /// Ends the current task as one that is cancelled ends, from here: Python's `raise CancelledError`.
+    ///
+    /// Nobody has requested it, so nothing is counted: [`cancelling`](super::TaskHandle::cancelling) stays what it is. It may
+    /// be caught like any other, and goes through [`no_cancel`].
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a task.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cede::Cancelled;
+    ///
+    /// cede::run(|| {
+    ///     let task = cede::spawn(|| -> u32 { Cancelled::raise() });
+    ///     assert!(task.join().unwrap_err().is_cancelled());
+    ///     assert_eq!(task.cancelling(), 0);
+    /// });
+    /// ```
+    pub fn raise() -> ! {
+        if current_core(|_| ()).is_none() {
+            panic!("cede: only a task can be cancelled: call this inside cede::run, not in a callback");
+        }
+        park::raise_cancellation()
+    }
+
     /// Lets the cancellation go on.
     pub fn resume(self) -> ! {
         let ours = current_core(|core| self.token.is_for(core)).unwrap_or(false);

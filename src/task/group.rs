@@ -27,6 +27,7 @@ use super::join::{JoinError, JoinHandle};
 use super::spawn::{failed, start_with};
 use crate::runtime::callback::Callback;
 use crate::runtime::operation::{Operation, sealed};
+use crate::runtime::outcome::call_at_end;
 use crate::runtime::park::{self, Wake};
 use crate::runtime::scheduler::with_scheduler;
 use crate::runtime::signals::Signals;
@@ -148,7 +149,7 @@ impl GroupCore {
         let group = Rc::clone(self);
         let ended = Box::new(move || group.child_ended(id));
         let callback = with_scheduler(|scheduler| Callback::new(scheduler, ended)).expect("a task was made");
-        any.core().completion.call(callback);
+        call_at_end(&*any, &callback);
         task
     }
 
@@ -163,7 +164,7 @@ impl GroupCore {
             self.waiters.complete_first();
         }
         let Some(failure) = child.failure() else { return };
-        if matches!(failure, Failure::Cancelled) {
+        if failure.is_cancelled() {
             return;
         }
         self.errors.borrow_mut().push(JoinError::from_failure(failure));

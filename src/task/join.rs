@@ -30,6 +30,15 @@ impl JoinError {
         JoinError { kind: Kind::Failure(failure) }
     }
 
+    /// What else ends with it that is told this error.
+    pub(super) fn into_failure(self) -> Failure {
+        match self.kind {
+            Kind::Failure(Failure::Cancelled) => Failure::CancelledError,
+            Kind::Failure(failure) => failure,
+            Kind::Taken | Kind::Itself => Failure::Error(Rc::new(self)),
+        }
+    }
+
     pub(super) fn taken() -> Self {
         JoinError { kind: Kind::Taken }
     }
@@ -45,7 +54,7 @@ impl JoinError {
 
     /// Whether the task was cancelled.
     pub fn is_cancelled(&self) -> bool {
-        matches!(self.kind, Kind::Failure(Failure::Cancelled))
+        matches!(&self.kind, Kind::Failure(failure) if failure.is_cancelled())
     }
 
     /// Whether the task panicked.
@@ -84,7 +93,9 @@ impl JoinError {
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            Kind::Failure(Failure::Cancelled) => f.write_str("the task was cancelled"),
+            Kind::Failure(Failure::Cancelled | Failure::CancelledError) => {
+                f.write_str("the task was cancelled")
+            }
             Kind::Failure(Failure::Error(error)) => error.fmt(f),
             Kind::Failure(Failure::Panicked(panic)) => write!(f, "the task panicked: {}", panic.message),
             Kind::Taken => f.write_str("the task's result was taken by an earlier join"),

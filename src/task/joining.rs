@@ -90,7 +90,11 @@ impl<O: Outcome + ?Sized> Operation for Ended<'_, O> {
         let handed_on = coroutine::grow(|| self.outcome.cancel());
         self.handing_on.set(false);
         self.handed_on.set(handed_on);
-        if handed_on { CancelWait::HandedOn } else { CancelWait::Unwind }
+        match handed_on {
+            true if self.outcome.completion().is_done() => CancelWait::Ended,
+            true => CancelWait::HandedOn,
+            false => CancelWait::Unwind,
+        }
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

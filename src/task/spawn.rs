@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::Location;
 use std::rc::{Rc, Weak};
 
-use super::join::JoinHandle;
+use super::join::{JoinError, JoinHandle};
 use crate::runtime::scheduler::with_scheduler;
 use crate::runtime::signals::Signals;
 use crate::runtime::task::{AnyTask, Failure, State, Task, TaskCore, TaskKey, TaskOf};
@@ -43,6 +43,9 @@ pub fn spawn_named<T: 'static>(name: &str, f: impl FnOnce() -> T + 'static) -> J
 
 /// Starts a task that may fail. Its error is what [`JoinHandle::join`] gives, and is reported when nobody asks.
 ///
+/// A [`JoinError`] is handed on as it is: a task that ends by `?` with the cancellation of another that it has joined counts as
+/// cancelled too, as in asyncio, and one that ends with the panic of another as one that has panicked.
+///
 /// # Panics
 ///
 /// Panics outside of a run.
@@ -64,8 +67,13 @@ where
     spawn_at(None, Location::caller(), move || f().map_err(failed))
 }
 
+/// What a task ends with whose closure gave this error. One of a join is handed on as it is: Python's `await` raises it.
 pub(super) fn failed(error: impl Into<Box<dyn Error>>) -> Failure {
-    Failure::Error(error.into().into())
+    match error.into().downcast::<JoinError>() {
+        Ok(error) if error.is_cancelled() => Failure::Cancelled,
+        Ok(error) => error.into_failure(),
+        Err(error) => Failure::Error(error.into()),
+    }
 }
 
 fn spawn_at<T: 'static>(
@@ -94,7 +102,7 @@ pub(super) unsafe fn start_with<'a, T: 'a>(
             task.discard();
             task.fail(failure);
             task.core().state.set(State::Done);
-            task.core().completion.complete();
+            task.core().completion.complete(|| None);
             return task as Rc<dyn TaskOf<T> + 'a>;
         }
         let any: Rc<dyn AnyTask + 'a> = task.clone();

@@ -2,7 +2,9 @@
 
 #![allow(dead_code, reason = "no test file uses all of it")]
 
+use std::cell::Cell;
 use std::env;
+use std::io::{self, Write};
 use std::process::Command;
 
 use cede::net::TcpStream;
@@ -23,6 +25,32 @@ pub(crate) fn pair() -> (TcpStream, TcpStream) {
 /// Lets the others run for a good while, the I/O that is ready included.
 pub(crate) fn while_others_run() {
     (0..200).for_each(|_| cede::yield_now());
+}
+
+/// More than the buffers of a connection take, however they grow.
+pub(crate) const TOO_MUCH: usize = 32 << 20;
+
+/// Counts what was written, for those who hear nothing from a `write_all` that fails.
+pub(crate) struct Counting<'a> {
+    pub(crate) stream: &'a TcpStream,
+    pub(crate) written: &'a Cell<usize>,
+}
+
+impl Write for Counting<'_> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let written = (&mut &*self.stream).write(buffer)?;
+        self.written.set(self.written.get() + written);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Sees to it that the system is asked for I/O before the next tick.
+pub(crate) fn ask_the_system() {
+    (0..64).for_each(|_| drop(cede::spawn(|| ())));
 }
 
 /// Runs all tests of the binary in a child, with the reactor that every system has.

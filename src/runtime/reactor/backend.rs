@@ -2,8 +2,8 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use polling::Poller;
@@ -34,10 +34,18 @@ pub(super) enum Room {
 #[derive(Debug)]
 pub(super) struct Backend {
     kind: Kind,
-    /// Keys whose descriptors were deleted, for the reactor to forget.
-    deleted: Mutex<Vec<u64>>,
-    /// Whether there are any.
+    gone: Mutex<Gone>,
+    /// Whether any are deleted.
     any_deleted: AtomicBool,
+}
+
+/// Keys that are over.
+#[derive(Debug, Default)]
+struct Gone {
+    /// Those whose descriptors were deleted, for the reactor to forget.
+    deleted: Vec<u64>,
+    /// Those whose descriptors were closed underneath: their numbers are registered for others now.
+    lost: Vec<u64>,
 }
 
 impl Backend {
@@ -51,7 +59,7 @@ impl Backend {
             let _ = portable;
             Kind::Portable(Portable::new(poller)?)
         };
-        Ok(Backend { kind, deleted: Mutex::default(), any_deleted: AtomicBool::new(false) })
+        Ok(Backend { kind, gone: Mutex::default(), any_deleted: AtomicBool::new(false) })
     }
 
     /// Whether events tell of ends of streams, errors and urgent data.
@@ -80,14 +88,24 @@ impl Backend {
 
     /// Takes a registration back, on any thread; the reactor forgets the key when it next looks.
     pub(super) fn delete(&self, descriptor: BorrowedFd<'_>, key: u64) {
+        let mut gone = self.gone();
+        if let Some(place) = gone.lost.iter().position(|&lost| lost == key) {
+            gone.lost.swap_remove(place);
+            return;
+        }
         // A descriptor that somebody closed underneath is not registered any more, and there is nobody to tell.
         let _ = match &self.kind {
             #[cfg(target_os = "linux")]
             Kind::Epoll(epoll) => epoll.delete(descriptor),
             Kind::Portable(portable) => portable.delete(descriptor),
         };
-        self.deleted.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(key);
+        gone.deleted.push(key);
         self.any_deleted.store(true, Ordering::Release);
+    }
+
+    /// The descriptor of a key was closed underneath: its number must not be deleted for it any more.
+    pub(super) fn note_lost(&self, key: u64) {
+        self.gone().lost.push(key);
     }
 
     /// The keys deleted since the last time.
@@ -96,7 +114,11 @@ impl Backend {
             return Vec::new();
         }
         self.any_deleted.store(false, Ordering::Release);
-        std::mem::take(&mut *self.deleted.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+        std::mem::take(&mut self.gone().deleted)
+    }
+
+    fn gone(&self) -> MutexGuard<'_, Gone> {
+        self.gone.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Ends the wait that is going on, or the next one.
@@ -135,6 +157,16 @@ impl Room {
                     f(key, edge);
                 }
             }
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+impl Backend {
+    pub(super) fn epoll_for_test(&self) -> &Epoll {
+        match &self.kind {
+            Kind::Epoll(epoll) => epoll,
+            Kind::Portable(_) => panic!("the portable backend has none"),
         }
     }
 }

@@ -31,13 +31,22 @@ pub(super) struct Epoll {
     notification: OwnedFd,
     /// The kernel has waits with deadlines finer than milliseconds (Linux 5.11, and no filter that forbids it).
     fine_deadlines: AtomicBool,
+    /// With what that is refused, where a test plays an old kernel.
+    #[cfg(test)]
+    pub(super) refusal: std::sync::OnceLock<Errno>,
 }
 
 impl Epoll {
     pub(super) fn new(poller: Poller) -> io::Result<Self> {
         let notification = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         epoll::add(&poller, &notification, EventData::new_u64(NOTIFY), EventFlags::IN | EventFlags::ET)?;
-        Ok(Epoll { poller, notification, fine_deadlines: AtomicBool::new(true) })
+        Ok(Epoll {
+            poller,
+            notification,
+            fine_deadlines: AtomicBool::new(true),
+            #[cfg(test)]
+            refusal: std::sync::OnceLock::new(),
+        })
     }
 
     pub(super) fn add(&self, descriptor: BorrowedFd<'_>, key: u64) -> io::Result<()> {
@@ -55,7 +64,7 @@ impl Epoll {
         Ok(())
     }
 
-    /// Waits once. Later ones of more events than the buffer takes come with the next wait.
+    /// Waits once. Where the kernel has no fine deadlines, they are rounded up to milliseconds. Later ones of more events than the buffer takes come with the next wait.
     pub(super) fn wait(&self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
         events.clear();
         match timeout {
@@ -74,6 +83,10 @@ impl Epoll {
 
     /// Waits with a deadline in nanoseconds.
     fn wait_finely(&self, events: &mut Vec<Event>, timeout: Duration) -> Result<(), Errno> {
+        #[cfg(test)]
+        if let Some(&refusal) = self.refusal.get() {
+            return Err(refusal);
+        }
         let timeout = timespec(timeout);
         let room = events.spare_capacity_mut();
         // SAFETY: the kernel writes at most `room.len()` events, whose layout `Event` has, into `room`, and reads
@@ -110,6 +123,13 @@ impl Epoll {
             irregular: flags.intersects(irregular),
         };
         Some((key, edge))
+    }
+}
+
+#[cfg(test)]
+impl Epoll {
+    pub(super) fn has_fine_deadlines(&self) -> bool {
+        self.fine_deadlines.load(Ordering::Relaxed)
     }
 }
 

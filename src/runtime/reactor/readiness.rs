@@ -4,10 +4,11 @@ use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use pin_project_lite::pin_project;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::super::operation::{Operation, sealed};
@@ -17,6 +18,7 @@ use super::super::timers::TimerKey;
 use super::super::wait_list::{Node, State};
 use super::super::waiter::Waiter;
 use super::super::{clock, reactor};
+use reactor::registrations::lost;
 use reactor::{Direction, Registrations, Source};
 
 /// A descriptor with its registrations, and what to say of it in reports.
@@ -33,22 +35,25 @@ pub(crate) struct Target<'a> {
 /// Writes what a descriptor is.
 pub(crate) type Object = fn(BorrowedFd<'_>, &mut fmt::Formatter<'_>) -> fmt::Result;
 
-/// The operation of waiting until a descriptor is ready, from `readable()` and `writable()`: for `select!`.
-///
-/// It gives an error when the descriptor can't be waited for, and outside of a run. When it is complete, an
-/// operation in its direction will not wait, unless somebody else is faster.
-pub struct Readiness<'a> {
-    target: Target<'a>,
-    direction: Direction,
-    /// Ask the system when no edge has said anything yet. Else only an edge counts.
-    asks: bool,
-    deadline: Option<Instant>,
-    timer: Option<TimerKey>,
-    source: Option<Rc<Source>>,
-    error: Option<io::Error>,
-    /// Its end was told to an operation, which is going to be tried and then passes the readiness on itself.
-    told: Cell<bool>,
-    node: Node,
+pin_project! {
+    /// The operation of waiting until a descriptor is ready, from `readable()` and `writable()`: for `select!`.
+    ///
+    /// It gives an error when the descriptor can't be waited for, and outside of a run. When it is complete, an
+    /// operation in its direction will not wait, unless somebody else is faster.
+    pub struct Readiness<'a> {
+        target: Target<'a>,
+        direction: Direction,
+        // Ask the system when no edge has said anything yet. Else only an edge counts.
+        asks: bool,
+        deadline: Option<Instant>,
+        timer: Option<TimerKey>,
+        source: Option<Rc<Source>>,
+        error: Option<io::Error>,
+        // Its end was told to an operation, which is going to be tried and then passes the readiness on itself.
+        told: Cell<bool>,
+        #[pin]
+        node: Node,
+    }
 }
 
 impl<'a> Readiness<'a> {
@@ -64,25 +69,15 @@ impl<'a> Readiness<'a> {
         Readiness { asks: false, deadline, ..Readiness::of(target, direction) }
     }
 
-    fn node(self: Pin<&mut Self>) -> Pin<&Node> {
-        // SAFETY: a projection to a field that is pinned with the whole.
-        unsafe { self.into_ref().map_unchecked(|readiness| &readiness.node) }
-    }
-
-    fn fields(
-        self: Pin<&mut Self>,
-    ) -> (&mut Option<TimerKey>, &mut Option<Rc<Source>>, &mut Option<io::Error>) {
-        // SAFETY: these fields are not pinned; the node, which is, is left alone.
-        let this = unsafe { self.get_unchecked_mut() };
-        (&mut this.timer, &mut this.source, &mut this.error)
-    }
-
     /// Whether it is ready by what is known, or else by what the system says.
     fn is_ready(&self, scheduler: &Scheduler) -> io::Result<bool> {
         let known = match &self.source {
             Some(source) => Some(Rc::clone(source)),
-            None => self.target.registrations.find(scheduler.outside.reactor()?),
+            None => self.target.registrations.find(scheduler.outside.reactor()?)?,
         };
+        if known.as_ref().is_some_and(|source| source.is_lost()) {
+            return Err(lost());
+        }
         let is_ready = known.as_ref().map(|source| source.is_ready(self.direction));
         if is_ready == Some(false) || !self.asks {
             return Ok(is_ready == Some(true));
@@ -104,11 +99,7 @@ fn ask(descriptor: BorrowedFd<'_>, direction: Direction) -> io::Result<bool> {
     let mut entry = [PollFd::from_borrowed_fd(descriptor, flags)];
     rustix::io::retry_on_intr(|| poll(&mut entry, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })))?;
     let answer = entry[0].revents();
-    if answer.contains(PollFlags::NVAL) {
-        Err(rustix::io::Errno::BADF.into())
-    } else {
-        Ok(!answer.is_empty())
-    }
+    if answer.contains(PollFlags::NVAL) { Err(lost()) } else { Ok(!answer.is_empty()) }
 }
 
 /// The one who was woken for a source is through with it: wakes the next, if the descriptor is still ready. Asks the
@@ -125,6 +116,14 @@ pub(crate) fn pass_on(descriptor: BorrowedFd<'_>, source: &Source, direction: Di
     }
 }
 
+/// The descriptor of a source was closed underneath: all who wait for it get an error.
+pub(super) fn tell_lost(source: &Source) {
+    source.lose();
+    for direction in [Direction::Read, Direction::Write] {
+        source.waiters(direction).pop_all();
+    }
+}
+
 /// The error of an operation that can't wait here.
 pub(crate) fn refused(refusal: park::Refusal) -> io::Error {
     io::Error::other(refusal.to_string())
@@ -135,6 +134,34 @@ pub(crate) fn in_task<R>(f: impl FnOnce(&Scheduler) -> io::Result<R>) -> io::Res
     with_scheduler(|scheduler| scheduler.current().is_some().then(|| f(scheduler)))
         .flatten()
         .unwrap_or_else(|| Err(refused(park::Refusal::NoTask)))
+}
+
+/// An operation of the current task begins. Lets the others run first when the task has done many in a row without waiting,
+/// and gives an error where there is no task.
+///
+/// # Cancellation
+///
+/// Unwinds when the task is cancelled while the others run; the operation has then not begun.
+#[inline]
+pub(crate) fn begin() -> io::Result<()> {
+    let within = with_scheduler(|scheduler| Some(scheduler.outside.budget.spend(scheduler.current()?)));
+    match within.flatten() {
+        Some(true) => Ok(()),
+        Some(false) => {
+            give_way();
+            Ok(())
+        }
+        None => Err(refused(park::Refusal::NoTask)),
+    }
+}
+
+/// Lets the others run, those who wait for I/O included. Where a task may not wait it just goes on.
+#[cold]
+fn give_way() {
+    if park::refusal().is_none() {
+        with_scheduler(|scheduler| scheduler.outside.look_soon());
+        park::yield_now();
+    }
 }
 
 /// The moment that lies this far ahead, by the clock of the run; none for what is for ever.
@@ -148,7 +175,7 @@ impl Operation for Readiness<'_> {
     type Output = io::Result<()>;
 
     fn attempt(mut self: Pin<&mut Self>) -> Option<io::Result<()>> {
-        if let Some(error) = self.as_mut().fields().2.take() {
+        if let Some(error) = self.as_mut().project().error.take() {
             return Some(Err(error));
         }
         let is_over = |scheduler: &Scheduler| match self.is_ready(scheduler) {
@@ -168,11 +195,11 @@ impl Operation for Readiness<'_> {
         }
     }
 
-    fn register(mut self: Pin<&mut Self>, waiter: Waiter) {
-        let (target, direction, deadline) = (self.target, self.direction, self.deadline);
+    fn register(self: Pin<&mut Self>, waiter: Waiter) {
+        let this = self.project();
+        let (target, direction) = (*this.target, *this.direction);
         let found = with_scheduler(|scheduler| {
-            let (timer, ..) = self.as_mut().fields();
-            *timer = deadline.map(|deadline| scheduler.set_timer(deadline, Action::Wake(waiter)));
+            *this.timer = this.deadline.map(|deadline| scheduler.set_timer(deadline, Action::Wake(waiter)));
             let source = scheduler
                 .outside
                 .reactor()
@@ -185,29 +212,33 @@ impl Operation for Readiness<'_> {
         });
         match found {
             Some(Ok(source)) => {
-                source.waiters(direction).link(self.as_mut().node().as_ref(), waiter);
+                source.waiters(direction).link(this.node.as_ref(), waiter);
                 source.count_waiter();
-                *self.fields().1 = Some(source);
+                *this.source = Some(source);
             }
-            Some(Err(error)) => *self.fields().2 = Some(error),
+            Some(Err(error)) => *this.error = Some(error),
             None => {}
         }
     }
 
     fn withdraw(self: Pin<&mut Self>) {
-        let state = self.source.as_ref().map(|source| source.waiters(self.direction).remove(&self.node));
-        let unused = state == Some(State::Completed) && !self.told.get();
-        let (descriptor, direction) = (self.target.descriptor, self.direction);
-        let (timer, source, _) = self.fields();
-        if let Some(timer) = timer.take() {
+        let this = self.project();
+        let state = this.source.as_ref().map(|source| source.waiters(*this.direction).remove(&this.node));
+        let unused = state == Some(State::Completed) && !this.told.get();
+        if let Some(timer) = this.timer.take() {
             with_scheduler(|scheduler| scheduler.cancel_timer(timer));
         }
-        if let Some(source) = source.take() {
+        if let Some(source) = this.source.take() {
             source.discount_waiter();
             if unused {
-                pass_on(descriptor, &source, direction);
+                pass_on(this.target.descriptor, &source, *this.direction);
             }
         }
+    }
+
+    fn wait(self) -> io::Result<()> {
+        begin()?;
+        park::wait(pin!(self))
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -30,21 +30,30 @@ impl Registrations {
     }
 
     /// The descriptor's source in this reactor, if it is registered there.
-    pub(crate) fn find(&self, reactor: &Reactor) -> Option<Rc<Source>> {
+    ///
+    /// # Errors
+    ///
+    /// When the descriptor is known to have been closed underneath.
+    pub(crate) fn find(&self, reactor: &Reactor) -> io::Result<Option<Rc<Source>>> {
         let list = self.lock();
         // The weak reference keeps the address from being used again.
-        let registration =
-            list.iter().find(|entry| std::ptr::eq(entry.backend.as_ptr(), reactor.address()))?;
-        reactor.source(registration.key)
+        let registration = list.iter().find(|entry| std::ptr::eq(entry.backend.as_ptr(), reactor.address()));
+        let Some(registration) = registration else { return Ok(None) };
+        // A registration stays good until it is removed, or its number is registered for somebody else.
+        reactor.source(registration.key).map(Some).ok_or_else(lost)
     }
 
     /// The descriptor's source in this reactor. Registers it when it is not.
+    ///
+    /// # Errors
+    ///
+    /// As [`find`](Self::find); when the descriptor can't be registered.
     pub(crate) fn find_or_add(
         &self,
         reactor: &Reactor,
         descriptor: BorrowedFd<'_>,
     ) -> io::Result<Rc<Source>> {
-        if let Some(source) = self.find(reactor) {
+        if let Some(source) = self.find(reactor)? {
             return Ok(source);
         }
         let (key, source) = reactor.add(descriptor)?;
@@ -63,6 +72,11 @@ impl Registrations {
             }
         }
     }
+}
+
+/// The error of what is done with a descriptor that was closed underneath.
+pub(super) fn lost() -> io::Error {
+    rustix::io::Errno::BADF.into()
 }
 
 #[cfg(test)]

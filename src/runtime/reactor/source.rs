@@ -54,6 +54,8 @@ pub(crate) struct Source {
     write: Side,
     /// A read that was not filled has emptied the stream.
     short_reads_empty: Cell<bool>,
+    /// The descriptor was closed underneath, and its number has been registered again.
+    lost: Cell<bool>,
     /// How many operations wait for sources of this reactor.
     waiting: Rc<Cell<usize>>,
 }
@@ -61,7 +63,8 @@ pub(crate) struct Source {
 impl Source {
     pub(super) fn new(waiting: Rc<Cell<usize>>, sees_ends: bool) -> Rc<Self> {
         let (read, write) = (Side::default(), Side::default());
-        Rc::new(Source { read, write, short_reads_empty: Cell::new(sees_ends), waiting })
+        let (short_reads_empty, lost) = (Cell::new(sees_ends), Cell::new(false));
+        Rc::new(Source { read, write, short_reads_empty, lost, waiting })
     }
 
     fn side(&self, direction: Direction) -> &Side {
@@ -86,6 +89,16 @@ impl Source {
         if self.short_reads_empty.get() {
             self.read.ready.set(false);
         }
+    }
+
+    /// The descriptor was closed underneath.
+    pub(super) fn lose(&self) {
+        self.lost.set(true);
+    }
+
+    /// Whether the descriptor was closed underneath, and this stands for nothing any more.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.get()
     }
 
     /// The list of those who wait in this direction. Each of them is also counted.

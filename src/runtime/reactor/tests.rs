@@ -217,9 +217,9 @@ fn a_descriptor_number_that_is_used_again_gets_nothing_of_the_old_one() {
         let watch = Watch::new(number);
         let new = watch.source(&reactor);
         assert_eq!(
-            watch.registrations.key_for_test() & INDEX_MASK,
-            old_key & INDEX_MASK,
-            "the slot is used again"
+            watch.registrations.key_for_test() & NUMBER_MASK,
+            old_key & NUMBER_MASK,
+            "the number is used again"
         );
         let _reader = waiter(&new, Direction::Read, 2);
         settle(&reactor, &new);
@@ -231,6 +231,43 @@ fn a_descriptor_number_that_is_used_again_gets_nothing_of_the_old_one() {
             tasks = woken(&reactor, None);
         }
         assert_eq!(tasks, [2]);
+    });
+}
+
+#[test]
+fn who_waits_for_a_descriptor_that_was_closed_underneath_learns_it_when_the_number_is_registered_again() {
+    with_both(|reactor| {
+        let (mut number, (second, mut peer)) = (OwnedFd::from(connected().0), connected());
+        let (mut old, new) = (Registrations::default(), Registrations::default());
+        let lost = old.find_or_add(&reactor, number.as_fd()).unwrap();
+        let sides = [(Direction::Read, 1), (Direction::Read, 2), (Direction::Write, 3)];
+        let _waiters = sides.map(|(side, number)| waiter(&lost, side, number));
+        rustix::io::dup2(&second, &mut number).unwrap();
+        drop(second);
+        let source = new.find_or_add(&reactor, number.as_fd()).unwrap();
+        assert!(lost.is_lost());
+        assert_eq!(probe::woken(), [1, 2, 3]);
+        let is_bad = |error: io::Error| error.raw_os_error() == Some(libc::EBADF);
+        assert!(is_bad(old.find(&reactor).unwrap_err()));
+        assert!(is_bad(old.find_or_add(&reactor, number.as_fd()).unwrap_err()));
+        // The old one goes, and takes nothing with it.
+        old.remove(number.as_fd());
+        assert!(!source.is_lost() && reactor.sources() == 1);
+        peer.write_all(b"x").unwrap();
+        until_readable(&reactor, &source);
+    });
+}
+
+#[test]
+fn a_descriptor_that_is_watched_twice_is_refused_the_second_time_and_not_lost() {
+    with_both(|reactor| {
+        let (ours, mut theirs) = connected();
+        let watch = Watch::new(ours);
+        let source = watch.source(&reactor);
+        assert!(Registrations::default().find_or_add(&reactor, watch.io.as_fd()).is_err());
+        assert!(!source.is_lost());
+        theirs.write_all(b"x").unwrap();
+        until_readable(&reactor, &source);
     });
 }
 
@@ -253,7 +290,7 @@ fn a_stale_key_finds_nothing() {
         woken(&reactor, LOOK);
         assert!(keys.iter().all(|&key| reactor.source(key).is_none()));
         assert!(keys.windows(2).all(|pair| pair[0] != pair[1]), "{keys:?}");
-        assert_eq!(reactor.slots.borrow().len(), 1, "one slot served all");
+        assert_eq!(reactor.sources(), 0);
     });
 }
 
@@ -288,6 +325,56 @@ fn a_wait_lasts_until_its_deadline() {
             assert!(start.elapsed() >= wait, "{wait:?}");
         }
     });
+}
+
+/// A reactor on a kernel without waits of fine deadlines, or with a filter that forbids them.
+#[cfg(target_os = "linux")]
+fn on_an_old_kernel(refusal: rustix::io::Errno) -> Reactor {
+    let reactor = Reactor::new(false).unwrap();
+    reactor.backend.epoll_for_test().refusal.set(refusal).unwrap();
+    reactor
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn without_fine_deadlines_a_wait_still_lasts_until_its_deadline_and_not_much_longer() {
+    use rustix::io::Errno;
+    for refusal in [Errno::NOSYS, Errno::PERM] {
+        let reactor = on_an_old_kernel(refusal);
+        assert!(reactor.backend.epoll_for_test().has_fine_deadlines(), "until it is tried");
+        for wait in [1, 300_000, 1_000_000, 1_500_000, 20_000_000].map(Duration::from_nanos) {
+            let start = Instant::now();
+            woken(&reactor, Some(wait));
+            assert!(start.elapsed() >= wait, "{wait:?}");
+            assert!(!reactor.backend.epoll_for_test().has_fine_deadlines(), "it is not tried again");
+        }
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn without_fine_deadlines_edges_and_notifications_end_a_wait() {
+    let reactor = on_an_old_kernel(rustix::io::Errno::NOSYS);
+    let (ours, mut theirs) = connected();
+    let watch = Watch::new(ours);
+    let source = watch.source(&reactor);
+    settle(&reactor, &source);
+    let _reader = waiter(&source, Direction::Read, 1);
+    theirs.write_all(b"x").unwrap();
+    for far in [Duration::from_secs(3600), Duration::MAX] {
+        reactor.notifier().notify();
+        woken(&reactor, Some(far));
+    }
+    assert!(source.is_ready(Direction::Read));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn another_error_of_a_wait_with_a_fine_deadline_is_an_error() {
+    let reactor = on_an_old_kernel(rustix::io::Errno::INVAL);
+    let error = reactor.wait(Some(Duration::from_millis(1))).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
+    assert!(reactor.backend.epoll_for_test().has_fine_deadlines());
 }
 
 #[test]
@@ -331,7 +418,7 @@ fn a_descriptor_may_be_removed_on_another_thread() {
         thread::spawn(move || drop(watch)).join().unwrap();
         let _ = theirs.write(b"x");
         assert_eq!(woken(&reactor, LOOK), [0; 0]);
-        assert_eq!(reactor.free.borrow().len(), 1);
+        assert_eq!(reactor.sources(), 0);
     });
 }
 
@@ -343,7 +430,7 @@ fn a_descriptor_outlives_its_reactor_and_serves_in_another() {
         watch.source(&first);
         drop(first);
         let second = Reactor::new(false).unwrap();
-        assert!(watch.registrations.find(&second).is_none());
+        assert!(watch.registrations.find(&second).unwrap().is_none());
         let source = watch.source(&second);
         assert_eq!(watch.registrations.len_for_test(), 1, "what has gone is not kept");
         theirs.write_all(b"x").unwrap();
@@ -387,5 +474,5 @@ fn what_cannot_be_watched_is_refused_and_leaves_nothing() {
     let reactor = Reactor::new(false).unwrap();
     let watch = Watch::new(std::fs::File::open("/proc/self/exe").unwrap());
     assert!(watch.registrations.find_or_add(&reactor, watch.io.as_fd()).is_err());
-    assert_eq!((reactor.free.borrow().len(), watch.registrations.len_for_test()), (1, 0));
+    assert_eq!((reactor.sources(), watch.registrations.len_for_test()), (0, 0));
 }

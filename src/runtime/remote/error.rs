@@ -49,15 +49,18 @@ impl RemoteJoinError {
         RemoteJoinError { kind: Kind::Itself }
     }
 
-    /// The task's closure gave this error.
+    /// The task's closure gave this error. One of a join is handed on as it is, as by `cede::try_spawn`.
     pub(super) fn from_error(error: Box<dyn Error + Send + Sync>) -> Self {
-        RemoteJoinError { kind: Kind::Error(error.into()) }
+        match error.downcast::<RemoteJoinError>() {
+            Ok(error) => *error,
+            Err(error) => RemoteJoinError { kind: Kind::Error(error.into()) },
+        }
     }
 
     /// The task ended like this. An error is one of the runtime, which stays on its thread: its text crosses.
     pub(super) fn from_failure(failure: Failure) -> Self {
         match failure {
-            Failure::Cancelled => RemoteJoinError { kind: Kind::Cancelled },
+            Failure::Cancelled | Failure::CancelledError => RemoteJoinError { kind: Kind::Cancelled },
             Failure::Error(error) => RemoteJoinError::from_error(error.to_string().into()),
             Failure::Panicked(panic) => {
                 let payload = panic.payload.take().unwrap_or_else(|| Box::new(panic.message.clone()));
