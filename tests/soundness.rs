@@ -15,7 +15,9 @@ use std::rc::Rc;
 use cede::generator::Builder;
 use cede::io::{Readiness, Watched};
 use cede::net::{Incoming, TcpListener, TcpStream};
-use cede::runtime::{self, CancelWait, Waiter};
+use cede::runtime::{
+    self, CancelWait, Handle, RemoteJoinError, RemoteJoinHandle, RemoteJoining, RunEnded, Waiter,
+};
 use cede::stack::{StackError, Stats};
 use cede::sync::{
     AcquiringLock, AcquiringPermit, Barrier, BoundedSemaphore, BrokenBarrier, Condition, DoneTooOften, Event,
@@ -168,6 +170,13 @@ fn tasks() -> Vec<&'static str> {
         Deadlock: true, true;
         StuckTask: true, true;
         TaskReport: true, true;
+        Handle: true, true;
+        RunEnded: true, true;
+        RemoteJoinHandle<u8>: true, true;
+        RemoteJoinHandle<Single>: true, true;
+        RemoteJoinHandle<Local>: false, false;
+        RemoteJoinError: true, true;
+        RemoteJoining<'static, u8>: false, false;
         Waiter: false, false;
         CancelWait: true, true;
 

@@ -53,6 +53,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/generator/yielder.rs",
     "src/runtime/guarded.rs",
     "src/runtime/holder.rs",
+    "src/runtime/interrupt.rs",
     "src/runtime/park.rs",
     "src/runtime/prefetch.rs",
     "src/runtime/run_queue.rs",
@@ -84,6 +85,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/stack/thread.rs",
     "tests/net_limits.rs",
     "tests/overflow.rs",
+    "tests/runtime_interrupt.rs",
     "tests/sync_allocation.rs",
 ];
 

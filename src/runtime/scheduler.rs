@@ -271,6 +271,12 @@ impl Scheduler {
         self.current.get()
     }
 
+    /// Names the task that runs, for good.
+    pub(crate) fn current_key(&self) -> Option<TaskKey> {
+        // SAFETY: the current task is owned by the scheduler until it has ended.
+        self.current.get().map(|task| unsafe { task.as_ref() }.key.get())
+    }
+
     pub(crate) fn set_timer(&self, deadline: Instant, action: Action) -> TimerKey {
         self.timers.borrow_mut().insert(deadline, action)
     }
