@@ -4,7 +4,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::join::JoinError;
-use super::joining::{Ended, Joining, is_current, put_back};
+use super::joining::{Ended, Joining, put_back, refusal};
 use super::latch::in_run;
 use crate::runtime::callback::Callback;
 use crate::runtime::operation::Operation;
@@ -40,7 +40,8 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
     ///
     /// # Errors
     ///
-    /// When it failed, panicked or was cancelled; when the value was taken before; when a task asks for its own end.
+    /// When it failed, panicked or was cancelled; when the value was taken before; when a task asks for its own end, or for that of
+    /// a task of another run, which does not go on meanwhile.
     ///
     /// # Cancellation
     ///
@@ -68,8 +69,8 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
         Self::Output: Clone,
     {
         let outcome = self.outcome_of();
-        if is_current(outcome) {
-            return Err(JoinError::itself());
+        if let Some(error) = refusal(outcome) {
+            return Err(error);
         }
         Ended::of(outcome).wait();
         outcome.note_observed();
