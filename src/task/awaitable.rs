@@ -4,7 +4,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::join::JoinError;
-use super::joining::{Ended, Joining, is_current, put_back};
+use super::joining::{Ended, Joining, put_back, refusal};
 use super::latch::in_run;
 use crate::runtime::callback::Callback;
 use crate::runtime::operation::Operation;
@@ -42,7 +42,7 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
     /// # Errors
     ///
     /// When it failed, panicked or was cancelled; when the value was taken before; when a task asks for its own end, which it
-    /// is told in the next tick, as in asyncio.
+    /// is told in the next tick, as in asyncio, or for that of a task of another run, which does not go on meanwhile.
     ///
     /// # Cancellation
     ///
@@ -52,7 +52,7 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
     ///
     /// Panics where a task may not wait, if it has to; see [`Operation::wait`].
     fn join(&self) -> Result<Self::Output, JoinError> {
-        refuse_own_end(self.outcome_of())?;
+        refuse(self.outcome_of())?;
         self.joining().wait()
     }
 
@@ -71,7 +71,7 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
         Self::Output: Clone,
     {
         let outcome = self.outcome_of();
-        refuse_own_end(outcome)?;
+        refuse(outcome)?;
         Ended::of(outcome).wait();
         outcome.note_observed();
         match outcome.take() {
@@ -136,13 +136,13 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
     }
 }
 
-/// A task that waits for its own end lets the others run, and is told then.
-fn refuse_own_end<T>(outcome: &dyn OutcomeOf<T>) -> Result<(), JoinError> {
-    if is_current(outcome) {
+/// Refuses to wait for what the current task can't wait for. One that asks for its own end lets the others run before it is told.
+fn refuse<T>(outcome: &dyn OutcomeOf<T>) -> Result<(), JoinError> {
+    let Some(error) = refusal(outcome) else { return Ok(()) };
+    if error.is_await_self() {
         yield_now();
-        return Err(JoinError::itself());
     }
-    Ok(())
+    Err(error)
 }
 
 impl<T, A: Sealed<T> + ?Sized> Sealed<T> for &A {

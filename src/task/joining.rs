@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::pin::Pin;
+use std::ptr;
 
 use pin_project_lite::pin_project;
 
@@ -11,17 +12,21 @@ use crate::coroutine;
 use crate::runtime::operation::{CancelWait, Operation, sealed};
 use crate::runtime::outcome::{Outcome, OutcomeOf};
 use crate::runtime::park;
-use crate::runtime::scheduler::{Scheduler, with_scheduler};
+use crate::runtime::scheduler::with_scheduler;
 use crate::runtime::wait_list::Node;
 use crate::runtime::waiter::Waiter;
 
-/// Whether this is the task that runs.
-pub(super) fn is_current(outcome: &(impl Outcome + ?Sized)) -> bool {
-    let current = with_scheduler(Scheduler::current).flatten();
-    match (current, outcome.task()) {
-        (Some(current), Some(task)) => std::ptr::eq(current.as_ptr(), task),
-        _ => false,
-    }
+/// Why the current task can't wait for this: it is the task itself, or one of a run that does not go on meanwhile.
+pub(super) fn refusal(outcome: &(impl Outcome + ?Sized)) -> Option<JoinError> {
+    let task = outcome.task()?;
+    with_scheduler(|here| {
+        if here.current().is_some_and(|current| ptr::eq(current.as_ptr(), task)) {
+            return Some(JoinError::itself());
+        }
+        // None where it has ended.
+        let there = task.scheduler()?;
+        (!ptr::eq(there, here)).then(JoinError::elsewhere)
+    })?
 }
 
 /// Puts a value back after `f` has looked at it, also where that panics.
@@ -138,8 +143,8 @@ impl<T> Operation for Joining<'_, T> {
 
     fn attempt(self: Pin<&mut Self>) -> Option<Self::Output> {
         let outcome = self.ended.outcome;
-        if is_current(outcome) {
-            return Some(Err(JoinError::itself()));
+        if let Some(error) = refusal(outcome) {
+            return Some(Err(error));
         }
         self.project().ended.attempt()?;
         outcome.note_observed();
