@@ -239,8 +239,8 @@ fn a_scope_that_is_shutting_down_takes_no_children_and_drops_the_closure() {
             refused.join().unwrap_err()
         });
         let error = result.unwrap();
-        assert!(error.error().unwrap().is::<SpawnError>());
-        assert_eq!(error.to_string(), "the group takes no more tasks: it is shutting down or closed");
+        assert_eq!(error.error().unwrap().downcast_ref(), Some(&SpawnError::ShuttingDown));
+        assert_eq!(error.to_string(), "the group takes no more tasks: it is shutting down");
     });
 }
 
@@ -397,7 +397,9 @@ fn a_group_with_a_block_takes_tasks_from_whoever_has_it_until_the_last_has_ended
             sleep(2 * SECOND);
             assert!(inside.is_finished());
             let late = group.spawn(|| log("late"));
-            assert!(late.join().unwrap_err().error().unwrap().is::<SpawnError>());
+            let error = late.join().unwrap_err();
+            assert_eq!(error.error().unwrap().downcast_ref(), Some(&SpawnError::Finished));
+            assert_eq!(error.to_string(), "the group takes no more tasks: it is over");
         });
         let value = TaskGroup::run(|group| {
             place.replace(Some(Rc::clone(group)));

@@ -86,11 +86,16 @@ impl From<GroupError> for std::io::Error {
     }
 }
 
-/// A task could not be added to a group that is shutting down or closed; what a handle of one that was refused
-/// gives when it is joined.
+/// Why a task could not be added to a group; what the handle of one that was refused gives when it is joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the group takes no more tasks: it is shutting down or closed")]
-pub struct SpawnError(());
+pub enum SpawnError {
+    /// All its tasks have ended, and nobody waits for more.
+    #[error("the group takes no more tasks: it is over")]
+    Finished,
+    /// Its tasks are being cancelled.
+    #[error("the group takes no more tasks: it is shutting down")]
+    ShuttingDown,
+}
 
 /// What groups of both kinds share.
 pub(super) struct GroupCore {
@@ -138,11 +143,11 @@ impl GroupCore {
         spawned_at: &'static Location<'static>,
         body: impl FnOnce() -> Result<T, Failure> + 'a,
     ) -> Rc<dyn TaskOf<T> + 'a> {
-        let closed = self.aborting.get() || (self.exiting.get() && self.children.borrow().is_empty());
+        let refusal = self.refusal();
         // SAFETY: the caller's promise. A child that is refused never begins, and its closure is dropped here.
-        let task = unsafe { start_with(settings, spawned_at, body, closed.then(|| failed(SpawnError(())))) };
+        let task = unsafe { start_with(settings, spawned_at, body, refusal.map(failed)) };
         task.core().observed.set(true);
-        if closed {
+        if refusal.is_some() {
             return task;
         }
         let any: Rc<dyn AnyTask + 'a> = task.clone();
@@ -155,6 +160,15 @@ impl GroupCore {
         let callback = with_scheduler(|scheduler| Callback::new(scheduler, ended)).expect("a task was made");
         call_at_end(&*any, &callback);
         task
+    }
+
+    /// Why it takes no more tasks, if it does not.
+    fn refusal(&self) -> Option<SpawnError> {
+        if self.exiting.get() && self.children.borrow().is_empty() {
+            Some(SpawnError::Finished)
+        } else {
+            self.aborting.get().then_some(SpawnError::ShuttingDown)
+        }
     }
 
     pub(super) fn has_children(&self) -> bool {

@@ -49,7 +49,10 @@ impl From<TimeoutOver> for Exception {
 
 impl From<SpawnError> for Exception {
     fn from(error: SpawnError) -> Self {
-        let reason = "group-?";
+        let reason = match error {
+            SpawnError::Finished => "group-finished",
+            SpawnError::ShuttingDown => "group-shutting-down",
+        };
         Self::with_reason(Class::RuntimeError, reason)
     }
 }

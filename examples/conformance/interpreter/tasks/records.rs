@@ -1,6 +1,6 @@
 //! The tasks of a program: how they are made, and what the end of a trace says of them.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use cede::task::{Awaitable, Builder, Promise};
@@ -9,7 +9,7 @@ use cede::{JoinHandle, RunError, SpawnError, TaskGroup, TaskHandle, catch_cancel
 use super::body;
 use super::futures::Slot;
 use super::world::{World, escape};
-use crate::interpreter::exception::Exception;
+use crate::interpreter::exception::{Class, Exception};
 use crate::interpreter::value::{Value, show};
 
 /// The tasks in the order in which they were made, the main task before all others.
@@ -24,9 +24,18 @@ pub(super) struct Records {
 #[derive(Default)]
 struct Main {
     handle: OnceCell<TaskHandle>,
-    /// When it ended, and how many requests to cancel it were open then.
-    end: Cell<Option<(i64, u32)>>,
+    end: OnceCell<MainEnd>,
     outcome: OnceCell<String>,
+}
+
+/// How the body of the main task was left.
+struct MainEnd {
+    time: i64,
+    /// How many requests to cancel the task were open.
+    cancelling: u32,
+    /// The exception that is its result. For a run this is a value as any other, which gives way to a cancellation that was
+    /// not delivered.
+    raised: Option<Exception>,
 }
 
 /// A task that the program has made.
@@ -91,7 +100,12 @@ impl World {
         let _ = main.handle.set(handle);
         self.begin();
         let ended = body::run(self, self.main, Vec::new());
-        main.end.set(main.handle.get().map(|handle| (self.time(), handle.cancelling())));
+        let raised = ended.as_ref().err().filter(|exception| exception.class() != Class::CancelledError);
+        let _ = main.end.set(MainEnd {
+            time: self.time(),
+            cancelling: main.handle.get().map_or(0, TaskHandle::cancelling),
+            raised: raised.cloned(),
+        });
         escape(ended)
     }
 }
@@ -105,14 +119,14 @@ impl Records {
 
     /// The main task has ended. Gives the time, and what a trace says of it.
     pub(super) fn end_main(&self, result: Result<Result<Value, Exception>, RunError>) -> (i64, &str) {
-        let outcome = match result {
-            Ok(Ok(value)) => format!("result {}", show(value)),
-            Ok(Err(exception)) => format!("raised {exception}"),
-            Err(RunError::Cancelled) => "cancelled".to_owned(),
-            Err(error) => format!("?{error}"),
+        let end = self.main.end.get();
+        let outcome = match (result, end.and_then(|end| end.raised.as_ref())) {
+            (Ok(Err(_)) | Err(RunError::Cancelled), Some(exception)) => format!("raised {exception}"),
+            (Ok(Ok(value)), None) => format!("result {}", show(value)),
+            (Err(RunError::Cancelled), None) => "cancelled".to_owned(),
+            (result, _) => format!("?{result:?}"),
         };
-        let (time, _) = self.main.end.get().unwrap_or_default();
-        (time, self.main.outcome.get_or_init(|| outcome))
+        (end.map_or(0, |end| end.time), self.main.outcome.get_or_init(|| outcome))
     }
 
     /// The tasks are going to be shut down. Gives how many are left.
@@ -149,7 +163,7 @@ impl Records {
     pub(super) fn finals(&self, main_body: usize, bodies: &[String]) -> Vec<String> {
         let outcome_of_main = self.main.outcome.get().map_or("pending", String::as_str);
         let cancelling = match self.main.end.get() {
-            Some((_, cancelling)) => cancelling,
+            Some(end) => end.cancelling,
             None => self.main.handle.get().map_or(0, TaskHandle::cancelling),
         };
         let mut lines = vec![line(0, &bodies[main_body], outcome_of_main, cancelling)];
