@@ -331,7 +331,7 @@ const CASES: &[Case] = &[
             let lines: Vec<_> = std::iter::from_fn(|| run.line()).collect();
             let deadlock = "cede: deadlock: 1 task waits and nothing can wake it";
             assert!(lines.iter().any(|line| line == deadlock), "{lines:?}");
-            assert_eq!(lines.last().unwrap(), "default true", "{lines:?}");
+            assert!(lines.iter().any(|line| line == "default true"), "{lines:?}");
         },
     },
     Case {
