@@ -35,7 +35,7 @@
 //! | `asyncio.run(main())` | [`cede::run(main)`](crate::run) |
 //! | `with asyncio.Runner() as r: r.run(f()); r.run(g())` | [`Runner::new`](crate::Runner::new), [`run`](crate::Runner::run) twice, [`close`](crate::Runner::close) or its end |
 //! | `create_task(f(x))` | [`cede::spawn(move || f(x))`](crate::spawn); for an `f` that gives a `Result`: [`try_spawn`](crate::try_spawn) |
-//! | `create_task(f(), name="n")` | [`spawn_named("n", f)`](crate::spawn_named) |
+//! | `create_task(f(), name="n")` | [`Builder::new().name("n").spawn(f)`](crate::task::Builder) |
 //! | `await task` | [`task.join()?`](crate::JoinHandle::join): takes the value, once |
 //! | `await task`, in several places | [`task.join_cloned()?`](crate::JoinHandle::join_cloned) |
 //! | `task.done()` | [`task.is_finished()`](crate::JoinHandle::is_finished) |
