@@ -18,10 +18,10 @@ use cede::net::{Incoming, TcpListener, TcpStream};
 use cede::runtime::{self, CancelWait, Waiter};
 use cede::stack::{StackError, Stats};
 use cede::sync::{
-    AcquiringLock, AcquiringPermit, Barrier, BoundedSemaphore, BrokenBarrier, Condition, DoneTooOften, Event,
-    Fifo, GetNowaitError, Getting, JoiningQueue, Lifo, LifoQueue, Lock, LockGuard, NotAcquired, Permit,
-    Priority, PriorityQueue, PutError, PutNowaitError, Putting, Queue, QueueBy, QueueShutDown,
-    ReleasedTooOften, Semaphore, WaitingForEvent,
+    AcquiringLock, AcquiringPermit, Barrier, BoundedSemaphore, BrokenBarrier, Condition, Condvar,
+    DoneTooOften, Event, Fifo, GetNowaitError, Getting, JoiningQueue, Lifo, LifoQueue, Lock, LockGuard,
+    Locking, Mutex, MutexGuard, NotAcquired, Permit, Priority, PriorityQueue, PutError, PutNowaitError,
+    Putting, Queue, QueueBy, QueueShutDown, ReleasedTooOften, Semaphore, WaitTimeoutResult, WaitingForEvent,
 };
 use cede::task::{DoneCallback, First, Joining, Race};
 use cede::time::{After, Timeout, TimeoutOver};
@@ -186,6 +186,14 @@ fn shared() -> Vec<&'static str> {
         LockGuard<'static>: false, true;
         AcquiringLock<'static>: false, false;
         NotAcquired: true, true;
+        Mutex<u8>: true, true;
+        Mutex<Single>: true, true;
+        Mutex<Local>: false, false;
+        MutexGuard<'static, u8>: false, true;
+        MutexGuard<'static, Single>: false, false;
+        Locking<'static, u8>: false, false;
+        Condvar: true, true;
+        WaitTimeoutResult: true, true;
         Event: true, true;
         WaitingForEvent<'static>: false, false;
         Semaphore: true, true;

@@ -64,6 +64,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/runtime/task.rs",
     "src/runtime/wait_list.rs",
     "src/runtime/waiter.rs",
+    "src/sync/mutex.rs",
     "src/task/group.rs",
     "src/task/scope.rs",
     "src/task/select.rs",

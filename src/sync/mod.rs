@@ -6,8 +6,10 @@
 mod barrier;
 mod bounded_semaphore;
 mod condition;
+mod condvar;
 mod event;
 mod lock;
+mod mutex;
 mod notified;
 mod queue;
 mod semaphore;
@@ -15,8 +17,10 @@ mod semaphore;
 pub use barrier::{Barrier, BrokenBarrier};
 pub use bounded_semaphore::{BoundedSemaphore, ReleasedTooOften};
 pub use condition::Condition;
+pub use condvar::{Condvar, WaitTimeoutResult};
 pub use event::{Event, WaitingForEvent};
 pub use lock::{AcquiringLock, Lock, LockGuard, NotAcquired};
+pub use mutex::{Locking, Mutex, MutexGuard};
 pub use queue::{
     DoneTooOften, Fifo, GetNowaitError, Getting, JoiningQueue, Lifo, LifoQueue, Order, Priority,
     PriorityQueue, PutError, PutNowaitError, Putting, Queue, QueueBy, QueueShutDown,
