@@ -85,6 +85,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/stack/thread.rs",
     "tests/net_limits.rs",
     "tests/overflow.rs",
+    "tests/sync_memory.rs",
 ];
 
 /// Single-file examples that do a whole job and may be longer than the others.
