@@ -106,7 +106,9 @@ fn connecting_takes_any_time() {
         while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_secs(60)) {
             taken.push(stream);
         }
-        for time in edges() {
+        // What is for ever has no deadline, and lasts as long as the system tries.
+        let ends = |time: &Duration| Instant::now().checked_add(*time).is_some();
+        for time in edges().filter(ends) {
             let error = TcpStream::connect_timeout(&address, time).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::TimedOut, "{time:?}");
         }
