@@ -64,6 +64,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/runtime/task.rs",
     "src/runtime/wait_list.rs",
     "src/runtime/waiter.rs",
+    "src/sync/rwlock.rs",
     "src/task/group.rs",
     "src/task/scope.rs",
     "src/task/select.rs",
@@ -85,6 +86,7 @@ const UNSAFE_FILES: &[&str] = &[
     "tests/net_limits.rs",
     "tests/overflow.rs",
     "tests/runtime_interrupt.rs",
+    "tests/sync_allocation.rs",
 ];
 
 /// Single-file examples that do a whole job and may be longer than the others.
