@@ -9,6 +9,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use cede::sync::Queue;
+use cede::task::gather;
 use cede::{
     JoinHandle, OnDeadlock, RunError, Runner, catch_cancelled, current, finally, sleep, spawn, spawn_named,
     yield_now,
@@ -311,4 +312,39 @@ fn a_main_task_that_waits_for_what_another_task_has_is_ended_after_a_deadlock() 
     });
     assert!(matches!(error, Err(RunError::Deadlock(_))), "{error:?}");
     assert_eq!(logged(), ["main goes on"]);
+}
+
+#[test]
+fn a_main_task_that_waits_for_one_that_catches_every_cancellation_is_ended_after_a_deadlock() {
+    let runner = runner();
+    let error = runner.run(|| {
+        let task = spawn(|| {
+            loop {
+                let _ = catch_cancelled(forever);
+            }
+        });
+        let task: JoinHandle<()> = task;
+        let _held = Logs("main");
+        let _ = task.join();
+        log("unreachable");
+    });
+    assert!(matches!(error, Err(RunError::Deadlock(_))), "{error:?}");
+    assert_eq!(logged(), ["main"]);
+    let (closed, reports) = reported(|| runner.close());
+    closed.unwrap();
+    assert_eq!(reports.len(), 1);
+    assert!(reports[0].contains("can't be ended"), "{reports:?}");
+}
+
+#[test]
+fn a_main_task_that_waits_for_what_is_in_another_run_is_ended_after_a_deadlock() {
+    let other = runner();
+    let task: Rc<RefCell<Option<JoinHandle<()>>>> = Rc::default();
+    started(&other, || drop(task.replace(Some(spawn(forever)))));
+    let task = task.take().unwrap();
+    let error = runner().run(|| drop(gather([&task]).join()));
+    assert!(matches!(error, Err(RunError::Deadlock(_))), "{error:?}");
+    assert!(!task.is_finished());
+    other.close().unwrap();
+    assert!(task.is_finished());
 }

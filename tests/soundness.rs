@@ -15,14 +15,24 @@ use std::rc::Rc;
 use cede::generator::Builder;
 use cede::io::{Readiness, Watched};
 use cede::net::{Incoming, TcpListener, TcpStream};
-use cede::runtime::{self, CancelWait, Waiter};
+use cede::runtime::{
+    self, CancelWait, Handle, RemoteJoinError, RemoteJoinHandle, RemoteJoining, RunEnded, Waiter,
+};
 use cede::stack::{StackError, Stats};
 use cede::sync::{
     AcquiringLock, AcquiringPermit, Barrier, BoundedSemaphore, BrokenBarrier, Condition, DoneTooOften, Event,
-    GetNowaitError, Getting, Lock, LockGuard, NotAcquired, Permit, PutError, PutNowaitError, Putting, Queue,
-    QueueShutDown, ReleasedTooOften, Semaphore, WaitingForEvent,
+    Fifo, GetNowaitError, Getting, JoiningQueue, Lifo, LifoQueue, Lock, LockGuard, NotAcquired, Permit,
+    Priority, PriorityQueue, PutError, PutNowaitError, Putting, Queue, QueueBy, QueueShutDown,
+    ReleasedTooOften, Semaphore, WaitingForEvent,
 };
-use cede::task::{DoneCallback, First, InvalidState, Joining, Promise, Race};
+use cede::sync::{
+    Lazy, OnceCell, ReadingRwLock, RwLock, RwLockReadGuard, RwLockWriteGuard, SetError, WaitingForValue,
+    WritingRwLock, broadcast, mpsc, oneshot, watch,
+};
+use cede::task::{
+    AsCompleted, DoneCallback, End, First, Gather, GatherResults, InvalidState, Joining, Promise, Race,
+    ReturnWhen, Shield, Waited,
+};
 use cede::time::{After, Timeout, TimeoutOver};
 use cede::{
     AlreadyEntered, BlockPanicked, Cancelled, Closing, Deadlock, DelegateInfo, Elapsed, ExitStack, Fallible,
@@ -96,7 +106,14 @@ type Single = Cell<u8>;
 #[test]
 fn each_public_type_crosses_threads_only_where_it_may() {
     assert_names_all(
-        &[generators().as_slice(), tasks().as_slice(), shared().as_slice(), streams().as_slice()].concat(),
+        &[
+            generators().as_slice(),
+            tasks().as_slice(),
+            shared().as_slice(),
+            channels().as_slice(),
+            streams().as_slice(),
+        ]
+        .concat(),
     );
 }
 
@@ -153,6 +170,13 @@ fn tasks() -> Vec<&'static str> {
         Deadlock: true, true;
         StuckTask: true, true;
         TaskReport: true, true;
+        Handle: true, true;
+        RunEnded: true, true;
+        RemoteJoinHandle<u8>: true, true;
+        RemoteJoinHandle<Single>: true, true;
+        RemoteJoinHandle<Local>: false, false;
+        RemoteJoinError: true, true;
+        RemoteJoining<'static, u8>: false, false;
         Waiter: false, false;
         CancelWait: true, true;
 
@@ -160,6 +184,15 @@ fn tasks() -> Vec<&'static str> {
         DoneCallback: false, false;
         Promise<u8>: false, false;
         InvalidState<Single>: true, false;
+        End: false, false;
+        Gather<Vec<u8>>: false, false;
+        Gather<(u8, u8)>: false, false;
+        GatherResults<Vec<u8>>: false, false;
+        Shield<u8>: false, false;
+        ReturnWhen: true, true;
+        Waited<u8>: true, true;
+        Waited<Local>: false, false;
+        AsCompleted<End>: false, false;
         JoinError: false, false;
         Joining<'static, u8>: false, false;
         TaskHandle: false, false;
@@ -201,13 +234,88 @@ fn shared() -> Vec<&'static str> {
         Queue<u8>: true, true;
         Queue<Single>: true, true;
         Queue<Local>: false, false;
+        QueueBy<Single, Lifo>: true, true;
+        LifoQueue<Local>: false, false;
+        PriorityQueue<Single>: true, true;
+        PriorityQueue<Local>: false, false;
+        Fifo: true, true;
+        Lifo: true, true;
+        Priority: true, true;
         DoneTooOften: true, true;
-        Getting<'static, u8>: false, false;
-        Putting<'static, u8>: false, false;
+        Getting<'static, u8, Fifo>: false, false;
+        Putting<'static, u8, Lifo>: false, false;
+        JoiningQueue<'static, u8, Priority>: false, false;
         QueueShutDown: true, true;
         GetNowaitError: true, true;
         PutError<Single>: true, false;
         PutNowaitError<Single>: true, false;
+    }
+    .into()
+}
+
+fn channels() -> Vec<&'static str> {
+    crosses_threads! {
+        mpsc::Sender<Single>: true, true;
+        mpsc::Sender<Local>: false, false;
+        mpsc::Receiver<Single>: true, true;
+        mpsc::Receiver<Local>: false, false;
+        mpsc::Iter<'static, Single>: true, true;
+        mpsc::TryIter<'static, Single>: true, true;
+        mpsc::IntoIter<Single>: true, true;
+        mpsc::Sending<'static, u8>: false, false;
+        mpsc::Receiving<'static, u8>: false, false;
+        mpsc::Closing<'static>: false, false;
+        mpsc::SendError<Single>: true, false;
+        mpsc::TrySendError<Single>: true, false;
+        mpsc::SendTimeoutError<Single>: true, false;
+        mpsc::RecvError: true, true;
+        mpsc::TryRecvError: true, true;
+        mpsc::RecvTimeoutError: true, true;
+
+        oneshot::Sender<Single>: true, true;
+        oneshot::Sender<Local>: false, false;
+        oneshot::Receiver<Single>: true, true;
+        oneshot::Receiver<Local>: false, false;
+        oneshot::Receiving<'static, u8>: false, false;
+
+        broadcast::Sender<u8>: true, true;
+        broadcast::Sender<Single>: false, false;
+        broadcast::Receiver<u8>: true, true;
+        broadcast::Receiver<Single>: false, false;
+        broadcast::Receiver<Local>: false, false;
+        broadcast::Iter<'static, u8>: true, true;
+        broadcast::Receiving<'static, u8>: false, false;
+        broadcast::Lagged: true, true;
+        broadcast::RecvError: true, true;
+        broadcast::TryRecvError: true, true;
+        broadcast::RecvTimeoutError: true, true;
+
+        watch::Sender<u8>: true, true;
+        watch::Sender<Single>: false, false;
+        watch::Receiver<u8>: true, true;
+        watch::Receiver<Single>: false, false;
+        watch::Ref<u8>: true, true;
+        watch::Ref<Single>: false, false;
+        watch::Changing<'static, u8>: false, false;
+
+        RwLock<u8>: true, true;
+        RwLock<Single>: true, false;
+        RwLock<Local>: false, false;
+        RwLockReadGuard<'static, u8>: false, true;
+        RwLockReadGuard<'static, Single>: false, false;
+        RwLockWriteGuard<'static, u8>: false, true;
+        RwLockWriteGuard<'static, Single>: false, false;
+        ReadingRwLock<'static, u8>: false, false;
+        WritingRwLock<'static, u8>: false, false;
+
+        OnceCell<u8>: true, true;
+        OnceCell<Single>: true, false;
+        OnceCell<Local>: false, false;
+        SetError<Single>: true, false;
+        WaitingForValue<'static, u8>: false, false;
+        Lazy<u8>: true, true;
+        Lazy<Single>: true, false;
+        Lazy<u8, Single>: true, false;
     }
     .into()
 }
@@ -224,7 +332,18 @@ fn streams() -> Vec<&'static str> {
 }
 
 /// Types that are `pub` for the sake of a sealed trait and that nobody can name.
-const UNNAMEABLE: &[&str] = &["Completion", "Failure", "Panic", "Record", "TaskCore"];
+const UNNAMEABLE: &[&str] = &[
+    "Completion",
+    "Exclusive",
+    "Failure",
+    "Heap",
+    "InTuple",
+    "Iterated",
+    "Panic",
+    "Record",
+    "TaskCore",
+    "Waited",
+];
 
 /// The matrix leaves no public type out: lints see to it that what is `pub` can be reached.
 fn assert_names_all(named: &[&str]) {

@@ -5,8 +5,8 @@ use std::fmt;
 use super::scheduler;
 use super::task::TaskCore;
 
-/// A task by its number, or no task. Never followed, only printed; the task may have ended.
-#[derive(Debug, Clone, Copy)]
+/// A task by its number, or no task. Never followed, only printed and compared; the task may have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Holder {
     /// Tells the runs apart.
     run: u32,

@@ -141,7 +141,7 @@ impl Scheduler {
         Scheduler::new(Clock::Real, None, None)
     }
 
-    pub(super) fn downgrade(&self) -> Weak<Self> {
+    pub(crate) fn downgrade(&self) -> Weak<Self> {
         Weak::clone(&self.me)
     }
 
@@ -271,16 +271,9 @@ impl Scheduler {
         self.current.get()
     }
 
-    /// The number of the task that runs; 0 outside of tasks, whose numbers begin at 1.
-    #[inline]
-    pub(crate) fn current_id(&self) -> u64 {
-        // SAFETY: the current task is owned by the scheduler until it has ended.
-        self.current.get().map_or(0, |task| unsafe { task.as_ref() }.id)
-    }
-
     /// Names the task that runs, for good.
     pub(crate) fn current_key(&self) -> Option<TaskKey> {
-        // SAFETY: as above.
+        // SAFETY: the current task is owned by the scheduler until it has ended.
         self.current.get().map(|task| unsafe { task.as_ref() }.key.get())
     }
 
@@ -312,6 +305,17 @@ impl Scheduler {
             Some(CancelWait::TooLate) | None => core.signals.set(Signals::MUST_CANCEL),
         }
         true
+    }
+
+    /// The same, for one that has handed its cancellation on in vain: its own wait ends.
+    pub(super) fn cancel_firmly(&self, core: &TaskCore) {
+        self.cancel(core);
+        let waits = core.state.get() == State::Parked && !core.signals.has(Signals::MASKED);
+        // One that is going to be woken by another thread is cancelled then.
+        if waits && !core.signals.has(Signals::MUST_CANCEL) {
+            core.signals.set(Signals::CANCEL_ORDERED);
+            self.wake_task(core);
+        }
     }
 
     /// Runs one tick. Gives false when there was nothing to do and nothing can happen any more.

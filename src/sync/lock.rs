@@ -123,7 +123,7 @@ impl Lock {
     pub fn acquire(&self) -> LockGuard<'_> {
         match self.try_acquire() {
             Some(guard) => guard,
-            None => self.acquiring().wait(),
+            None => park::wait_attempted(pin!(self.acquiring())),
         }
     }
 

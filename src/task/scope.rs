@@ -12,10 +12,12 @@ use std::ops::Deref;
 use std::panic::{self, AssertUnwindSafe, Location};
 use std::rc::Rc;
 
+use super::awaitable::{Awaitable, Sealed};
 use super::group::{GroupCore, GroupError, Left};
 use super::join::{JoinError, JoinHandle};
 use super::spawn::failed;
 use crate::coroutine::Extent;
+use crate::runtime::outcome::OutcomeOf;
 use crate::runtime::park::{self, CancelToken};
 use crate::runtime::task::{Failure, TaskOf};
 
@@ -44,6 +46,16 @@ impl<T> Deref for ScopedJoinHandle<'_, T> {
     fn deref(&self) -> &JoinHandle<T> {
         &self.handle
     }
+}
+
+impl<T> Sealed<T> for ScopedJoinHandle<'_, T> {
+    fn outcome_of(&self) -> &dyn OutcomeOf<T> {
+        self.handle.outcome_of()
+    }
+}
+
+impl<T> Awaitable for ScopedJoinHandle<'_, T> {
+    type Output = T;
 }
 
 impl<T> fmt::Debug for ScopedJoinHandle<'_, T> {

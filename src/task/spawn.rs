@@ -81,8 +81,17 @@ fn spawn_at<T: 'static>(
     spawned_at: &'static Location<'static>,
     body: impl FnOnce() -> Result<T, Failure> + 'static,
 ) -> JoinHandle<T> {
+    JoinHandle::new(start(name, spawned_at, body))
+}
+
+/// Makes a task and puts it into the run queue.
+pub(super) fn start<T: 'static>(
+    name: Option<&str>,
+    spawned_at: &'static Location<'static>,
+    body: impl FnOnce() -> Result<T, Failure> + 'static,
+) -> Rc<dyn TaskOf<T>> {
     // SAFETY: everything is `'static`.
-    JoinHandle::new(unsafe { start_with(name, spawned_at, body, None) })
+    unsafe { start_with(name, spawned_at, body, None) }
 }
 
 /// Makes a task and puts it into the run queue. One that is refused has ended already, for that reason.

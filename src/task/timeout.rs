@@ -12,19 +12,24 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use super::sleep::now;
+use super::spawn::current;
 use crate::coroutine::Extent;
 use crate::runtime::callback::Callback;
 use crate::runtime::park::CancelToken;
 use crate::runtime::scheduler::{Action, with_scheduler};
 use crate::runtime::task::TaskKey;
 use crate::runtime::{TimerKey, deadline};
-use crate::task::current;
 
 /// The time was up before the block was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the time was up")]
 pub struct Elapsed(());
+
+impl Elapsed {
+    pub(super) const fn new() -> Self {
+        Elapsed(())
+    }
+}
 
 impl From<Elapsed> for std::io::Error {
     fn from(error: Elapsed) -> Self {
@@ -64,6 +69,11 @@ impl fmt::Debug for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Timeout").field("when", &self.when()).field("expired", &self.expired()).finish()
     }
+}
+
+/// The time of the run.
+fn now() -> Instant {
+    with_scheduler(|scheduler| scheduler.clock.now()).unwrap_or_else(Instant::now)
 }
 
 impl Timeout {
@@ -156,6 +166,11 @@ pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapse
     timeout_with(deadline(now(), duration), |_| f())
 }
 
+/// The same, where there may be no limit.
+pub(super) fn timeout_for<T>(limit: Option<Duration>, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
+    timeout_with(limit.and_then(|limit| deadline(now(), limit)), |_| f())
+}
+
 /// Runs `f`, and cancels it when it is not done at this moment of the run's time; see [`timeout`].
 ///
 /// # Errors, cancellation, panics
@@ -203,7 +218,9 @@ pub fn timeout_with<T>(when: Option<Instant>, f: impl FnOnce(&Timeout) -> T) -> 
             }
             Ok(value)
         }
-        Err(payload) if ours && payload.is::<CancelToken>() && task.catch_cancellation() => Err(Elapsed(())),
+        Err(payload) if ours && payload.is::<CancelToken>() && task.catch_cancellation() => {
+            Err(Elapsed::new())
+        }
         Err(payload) => panic::resume_unwind(payload),
     }
 }
