@@ -173,17 +173,25 @@
 //!
 //! | `task/` | |
 //! |---|---|
-//! | `spawn`, `join`, `joining`, `awaitable` | making tasks; their handles and errors; waiting for an end; what has one |
-//! | `promise` | a result that somebody else gives |
+//! | `spawn`, `builder`, `handle` | making tasks; with settings; knowing oneself and the others |
+//! | `join`, `joining`, `awaitable` | their handles and errors; waiting for an end; what has one |
+//! | `promise`, `gather`, `shield` | other things that have one: what somebody else gives, several results as one, one that is cancelled alone |
+//! | `member`, `members` | what those are made of: handles and closures |
+//! | `wait`, `as_completed`, `wait_for`, `timeout` | the first or all, in the order in which they come, not too long |
+//! | `latch`, `alarm` | the wait and the timer that all of these use |
+//! | `call` | functions that are called soon or later |
 //! | `cancel` | catching by name, clean-up that waits, stretches that are not interrupted |
 //! | `group`, `scope` | tasks that end together; with borrows |
 //! | `select` | the first of several operations |
 //!
 //! | `sync/` | |
 //! |---|---|
-//! | `queue` | the model of a type here: read it first |
+//! | `queue` | the model of a type here: read it first. In `queue/`: the order in which items come out, the operations |
 //! | `lock`, `event`, `semaphore`, `bounded_semaphore`, `condition`, `barrier` | asyncio's |
-//! | `notified` | what conditions are made of |
+//! | `mutex`, `condvar`, `rwlock` | std's shapes |
+//! | `notified` | what conditions of both kinds are made of |
+//! | `mpsc`, `oneshot`, `broadcast`, `watch`, `channel` | channels, and what they have in common |
+//! | `once_cell`, `lazy` | values that are made once |
 //!
 //! # Where to begin reading
 //!

@@ -108,10 +108,10 @@
 //! | the same, and it keeps its place in the list meanwhile, so that nobody may come in between | a list holds some who don't wait any more |
 //!
 //! Each of asyncio's types has its way, which can be seen in the order of execution, and so has each here: queues the second, locks the
-//! third, events and conditions too; a semaphore counts its permit as given when it wakes, and takes it back from one who
-//! leaves. In all of them there is one moment at which an item or a turn goes over, in the task that goes on with it, so
-//! none can be lost on the way. The price is a rule that each operation keeps: whoever leaves without the turn that it
-//! was woken for passes it on. It stands in one place, `withdraw`, which runs however the wait ends.
+//! third, events and conditions too; a semaphore does the first: a permit is given when its waiter is woken, and comes back from one who
+//! leaves. What asyncio has not may choose: channels are like queues, a read-write lock is handed over, since several go in at once.
+//! Whatever the way, none is lost on it: whoever leaves without the turn that it was woken for passes it on. That
+//! stands in one place of each operation, `withdraw`, which runs however the wait ends.
 //!
 //! # What tasks share may be used by several threads
 //!

@@ -101,7 +101,9 @@
 //! Waking is done under the lock. A waiter takes its node out under the same lock, so it can't have left while it is being woken,
 //! nor can its task have ended. A task of another run is put into that run's inbox by its key, which carries a generation: a message that
 //! comes late finds nobody. No code of users runs under such a lock, neither a destructor nor a `Clone` nor a comparison, and so it is
-//! not entered twice; what is to be dropped is taken out, and dropped without it.
+//! not entered twice; what is to be dropped is taken out, and dropped without it. Where users' code has to run while a thing changes, as
+//! the comparisons of a [`PriorityQueue`](crate::sync::PriorityQueue) do, that has a mutex of its own, in which nothing waits, and which refuses the
+//! thread that is inside already.
 //!
 //! Tests: `the_first_thread_owns_it_until_another_comes`, `a_second_thread_waits_until_the_owner_has_come_out`,
 //! `nothing_is_lost_while_the_ownership_ends`, `two_runs_on_two_threads_hand_items_to_each_other`,
