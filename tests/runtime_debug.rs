@@ -7,7 +7,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{env, process};
 
-use cede::{Runner, call_soon, current, sleep, spawn, spawn_named, timeout, yield_now};
+use cede::task::Builder;
+use cede::{Runner, call_soon, current, sleep, spawn, timeout, yield_now};
 use trace::{SECOND, reported};
 
 const LIMIT: Duration = Duration::from_millis(5);
@@ -45,7 +46,7 @@ fn a_step_that_takes_long_is_reported_with_its_task_and_a_short_one_is_not() {
             .run(|| {
                 compute();
                 yield_now();
-                let named = spawn_named("parser", || {
+                let named = Builder::new().name("parser").spawn(|| {
                     // What it waits for is no step of its own.
                     sleep(3 * LIMIT);
                     compute();
@@ -122,9 +123,9 @@ fn the_environment_turns_it_on() {
     let test = "the_environment_turns_it_on";
     if env::var_os("CEDE_TEST_CHILD").is_some() {
         let runner = Runner::builder().slow_step(LIMIT).build();
-        runner.run(|| drop(spawn_named("slow", compute).join())).unwrap();
+        runner.run(|| drop(Builder::new().name("slow").spawn(compute).join())).unwrap();
         let runner = Runner::builder().debug(false).slow_step(LIMIT).build();
-        runner.run(|| drop(spawn_named("never", compute).join())).unwrap();
+        runner.run(|| drop(Builder::new().name("never").spawn(compute).join())).unwrap();
         process::exit(0);
     }
     for (value, on) in [("1", true), ("yes", true), ("0", false), ("", false)] {

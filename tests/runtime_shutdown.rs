@@ -9,10 +9,9 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use cede::sync::Queue;
-use cede::task::gather;
+use cede::task::{Builder, gather};
 use cede::{
-    JoinHandle, OnDeadlock, RunError, Runner, catch_cancelled, current, finally, sleep, spawn, spawn_named,
-    yield_now,
+    JoinHandle, OnDeadlock, RunError, Runner, catch_cancelled, current, finally, sleep, spawn, yield_now,
 };
 use trace::{Logs, SECOND, log, logged, reported};
 
@@ -195,13 +194,13 @@ fn a_task_that_catches_every_cancellation_is_given_up_and_the_others_are_ended()
     let ((), reports) = reported(|| {
         let runner = runner();
         started(&runner, || {
-            spawn_named("stubborn", || {
+            Builder::new().name("stubborn").spawn(|| {
                 let _held = Logs("unreachable");
                 loop {
                     let _caught = catch_cancelled(forever);
                 }
             });
-            spawn_named("swallows", || {
+            Builder::new().name("swallows").spawn(|| {
                 let _held = Logs("unreachable");
                 loop {
                     let _ = std::panic::catch_unwind(forever);

@@ -30,8 +30,8 @@ use cede::sync::{
     WritingRwLock, broadcast, mpsc, oneshot, watch,
 };
 use cede::task::{
-    AsCompleted, DoneCallback, End, First, Gather, GatherResults, InvalidState, Joining, Promise, Race,
-    ReturnWhen, Shield, Waited,
+    self, AsCompleted, CallHandle, DoneCallback, End, First, Gather, GatherResults, InvalidState, Joining,
+    Promise, Race, ReturnWhen, Shield, Waited,
 };
 use cede::time::{After, Timeout, TimeoutOver};
 use cede::{
@@ -196,6 +196,8 @@ fn tasks() -> Vec<&'static str> {
         JoinError: false, false;
         Joining<'static, u8>: false, false;
         TaskHandle: false, false;
+        task::Builder: true, true;
+        CallHandle: false, false;
         TaskGroup: false, false;
         Scope<'static, 'static>: false, false;
         ScopedJoinHandle<'static, u8>: false, false;

@@ -7,7 +7,8 @@ use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 
-use cede::{JoinError, JoinHandle, call_soon, current, sleep, spawn, spawn_named, try_spawn, yield_now};
+use cede::task::Builder;
+use cede::{JoinError, JoinHandle, call_soon, current, sleep, spawn, try_spawn, yield_now};
 use trace::{SECOND, log, logged, panic_text, reported, run, silent_panic, text_of};
 
 #[test]
@@ -148,7 +149,7 @@ fn an_error_or_a_panic_that_nobody_asked_for_is_reported_once() {
     let ((), reports) = reported(|| {
         run(|| {
             drop(try_spawn(|| Err::<(), _>("the disk is full")));
-            drop(spawn_named("worker", || silent_panic("went wrong")));
+            drop(Builder::new().name("worker").spawn(|| silent_panic("went wrong")));
             let kept = try_spawn(|| Err::<(), _>("late"));
             yield_now();
             yield_now();
@@ -269,7 +270,7 @@ fn tasks_have_numbers_names_and_the_place_of_their_spawn() {
         assert_eq!((main.id(), main.name()), (1, "Task-1".to_owned()));
         let plain = spawn(|| current().unwrap().name());
         let line = line!() - 1;
-        let named = spawn_named("named", || {
+        let named = Builder::new().name("named").spawn(|| {
             let me = current().unwrap();
             me.set_name("renamed");
             me

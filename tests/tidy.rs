@@ -66,6 +66,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/runtime/waiter.rs",
     "src/sync/rwlock.rs",
     "src/task/group.rs",
+    "src/task/handle.rs",
     "src/task/scope.rs",
     "src/task/select.rs",
     "src/task/spawn.rs",

@@ -1,19 +1,18 @@
-//! A timer that calls a function, and can be taken back from anywhere on its thread.
+//! A timer that calls a function, and is taken back when it is dropped.
 
 use std::cell::Cell;
 use std::fmt;
-use std::rc::Weak;
-use std::time::{Duration, Instant};
+use std::rc::Rc;
+use std::time::Duration;
 
 use super::latch::in_run;
-use crate::runtime::TimerKey;
 use crate::runtime::callback::Callback;
-use crate::runtime::scheduler::{Action, Scheduler};
+use crate::runtime::deadline;
 
-/// At most one timer, of the run in which it was set.
+/// At most one call that is to come.
 #[derive(Default)]
 pub(super) struct Alarm {
-    set: Cell<Option<(Weak<Scheduler>, TimerKey)>>,
+    call: Cell<Option<Rc<Callback>>>,
 }
 
 impl fmt::Debug for Alarm {
@@ -29,27 +28,17 @@ impl Alarm {
     ///
     /// Panics outside of a run.
     pub(super) fn set(&self, after: Duration, call: impl FnOnce() + 'static) {
-        in_run("a timer", |scheduler| {
-            if let Some(when) = scheduler.clock.now().checked_add(after) {
-                self.set_at(scheduler, when, Box::new(call));
-            }
-        });
+        self.cancel();
+        self.call.set(in_run("a timer", |scheduler| {
+            let when = deadline(scheduler.clock.now(), after)?;
+            Some(scheduler.call_at(when, Box::new(call)))
+        }));
     }
 
-    /// Has a function called at a moment, which is not before the next tick.
-    pub(super) fn set_at(&self, scheduler: &Scheduler, when: Instant, call: Box<dyn FnOnce()>) {
-        let timer = scheduler.set_timer(when, Action::Call(Callback::new(scheduler, call)));
-        let old = self.set.replace(Some((scheduler.downgrade(), timer)));
-        debug_assert!(old.is_none(), "one timer at a time");
-    }
-
-    /// Takes the timer back, and drops the function, which may be code of users. Nothing where it has been called.
+    /// Takes the call back. Nothing happens where it was called.
     pub(super) fn cancel(&self) {
-        if let Some((scheduler, timer)) = self.set.take()
-            && let Some(scheduler) = scheduler.upgrade()
-        {
-            let action = scheduler.cancel_timer(timer);
-            drop(action);
+        if let Some(call) = self.call.take() {
+            call.cancel();
         }
     }
 }

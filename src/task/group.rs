@@ -23,6 +23,8 @@ use std::rc::Rc;
 
 use pin_project_lite::pin_project;
 
+use super::builder::Builder;
+use super::handle::TaskRef;
 use super::join::{JoinError, JoinHandle};
 use super::spawn::{failed, start_with};
 use crate::runtime::callback::Callback;
@@ -131,12 +133,13 @@ impl GroupCore {
     /// What the body and the value borrow outlives the group's exit.
     pub(super) unsafe fn spawn<'a, T: 'a>(
         self: &Rc<Self>,
+        settings: Option<&Builder>,
         spawned_at: &'static Location<'static>,
         body: impl FnOnce() -> Result<T, Failure> + 'a,
     ) -> Rc<dyn TaskOf<T> + 'a> {
         let closed = self.aborting.get() || (self.exiting.get() && self.children.borrow().is_empty());
         // SAFETY: the caller's promise. A child that is refused never begins, and its closure is dropped here.
-        let task = unsafe { start_with(None, spawned_at, body, closed.then(|| failed(SpawnError(())))) };
+        let task = unsafe { start_with(settings, spawned_at, body, closed.then(|| failed(SpawnError(())))) };
         task.core().observed.set(true);
         if closed {
             return task;
@@ -316,7 +319,7 @@ impl TaskGroup {
     ///
     /// Panics outside of a task.
     pub fn new() -> Self {
-        let Some(task) = super::current() else {
+        let Some(task) = TaskRef::current() else {
             panic!("cede: a group belongs to a task: make it inside cede::run");
         };
         TaskGroup { core: GroupCore::new(task.key()) }
@@ -325,8 +328,7 @@ impl TaskGroup {
     /// Adds a task. Where the group takes none, joining the handle gives an error, and the closure never runs.
     #[track_caller]
     pub fn spawn<T: 'static>(&self, f: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
-        // SAFETY: everything is `'static`.
-        JoinHandle::new(unsafe { self.core.spawn(Location::caller(), move || Ok(f())) })
+        self.start(None, Location::caller(), move || Ok(f()))
     }
 
     /// Adds a task that may fail; its error aborts the group.
@@ -336,8 +338,17 @@ impl TaskGroup {
         T: 'static,
         E: Into<Box<dyn Error>> + 'static,
     {
+        self.start(None, Location::caller(), move || f().map_err(failed))
+    }
+
+    pub(super) fn start<T: 'static>(
+        &self,
+        settings: Option<&Builder>,
+        spawned_at: &'static Location<'static>,
+        body: impl FnOnce() -> Result<T, Failure> + 'static,
+    ) -> JoinHandle<T> {
         // SAFETY: everything is `'static`.
-        JoinHandle::new(unsafe { self.core.spawn(Location::caller(), move || f().map_err(failed)) })
+        JoinHandle::new(unsafe { self.core.spawn(settings, spawned_at, body) })
     }
 
     /// Cancels all tasks of the group.

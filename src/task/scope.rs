@@ -13,7 +13,9 @@ use std::panic::{self, AssertUnwindSafe, Location};
 use std::rc::Rc;
 
 use super::awaitable::{Awaitable, Sealed};
+use super::builder::Builder;
 use super::group::{GroupCore, GroupError, Left};
+use super::handle::TaskRef;
 use super::join::{JoinError, JoinHandle};
 use super::spawn::failed;
 use crate::coroutine::Extent;
@@ -69,7 +71,7 @@ impl<'scope> Scope<'scope, '_> {
     /// handle gives an error, and the closure never runs.
     #[track_caller]
     pub fn spawn<T: 'scope>(&'scope self, f: impl FnOnce() -> T + 'scope) -> ScopedJoinHandle<'scope, T> {
-        self.start(Location::caller(), move || Ok(f()))
+        self.start(None, Location::caller(), move || Ok(f()))
     }
 
     /// Adds a child that may fail. The first error cancels the other children and ends the scope.
@@ -78,16 +80,17 @@ impl<'scope> Scope<'scope, '_> {
         &'scope self,
         f: impl FnOnce() -> Result<T, E> + 'scope,
     ) -> ScopedJoinHandle<'scope, T> {
-        self.start(Location::caller(), move || f().map_err(failed))
+        self.start(None, Location::caller(), move || f().map_err(failed))
     }
 
-    fn start<T: 'scope>(
+    pub(super) fn start<T: 'scope>(
         &'scope self,
+        settings: Option<&Builder>,
         spawned_at: &'static Location<'static>,
         body: impl FnOnce() -> Result<T, Failure> + 'scope,
     ) -> ScopedJoinHandle<'scope, T> {
         // SAFETY: the scope waits for its children before anything that lives as long as `'scope` goes.
-        let task = unsafe { self.core.spawn(spawned_at, body) };
+        let task = unsafe { self.core.spawn(settings, spawned_at, body) };
         // SAFETY: only the lifetime changes, and the marker keeps it.
         let task = unsafe { std::mem::transmute::<Rc<dyn TaskOf<T> + 'scope>, Rc<dyn TaskOf<T>>>(task) };
         ScopedJoinHandle { handle: JoinHandle::new(task), marker: PhantomData }
@@ -152,7 +155,7 @@ fn run<'env, T>(
     if let Some(refusal) = park::refusal() {
         panic!("cede: {refusal}");
     }
-    let task = super::current().expect("`refusal` has found a task");
+    let task = TaskRef::current().expect("`refusal` has found a task");
     let scope = Scope { core: GroupCore::new(task.key()), marker: PhantomData };
     let extent = Extent::open();
     let result = panic::catch_unwind(AssertUnwindSafe(|| f(&scope)));
