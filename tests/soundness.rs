@@ -20,18 +20,18 @@ use cede::runtime::{
 };
 use cede::stack::{StackError, Stats};
 use cede::sync::{
-    AcquiringLock, AcquiringPermit, Barrier, BoundedSemaphore, BrokenBarrier, Condition, DoneTooOften, Event,
-    Fifo, GetNowaitError, Getting, JoiningQueue, Lifo, LifoQueue, Lock, LockGuard, NotAcquired, Permit,
-    Priority, PriorityQueue, PutError, PutNowaitError, Putting, Queue, QueueBy, QueueShutDown,
-    ReleasedTooOften, Semaphore, WaitingForEvent,
+    AcquiringLock, AcquiringPermit, Barrier, BoundedSemaphore, BrokenBarrier, Condition, Condvar,
+    DoneTooOften, Event, Fifo, GetNowaitError, Getting, JoiningQueue, Lifo, LifoQueue, Lock, LockGuard,
+    Locking, Mutex, MutexGuard, NotAcquired, Permit, Priority, PriorityQueue, PutError, PutNowaitError,
+    Putting, Queue, QueueBy, QueueShutDown, ReleasedTooOften, Semaphore, WaitTimeoutResult, WaitingForEvent,
 };
 use cede::sync::{
     Lazy, OnceCell, ReadingRwLock, RwLock, RwLockReadGuard, RwLockWriteGuard, SetError, WaitingForValue,
     WritingRwLock, broadcast, mpsc, oneshot, watch,
 };
 use cede::task::{
-    self, AsCompleted, CallHandle, DoneCallback, End, First, Gather, GatherResults, InvalidState, Joining,
-    Promise, Race, ReturnWhen, Shield, Waited,
+    self, AsCompleted, CallHandle, Context, ContextVar, DoneCallback, End, First, Gather, GatherResults,
+    InvalidState, Joining, Promise, Race, ReturnWhen, Shield, Token, Waited,
 };
 use cede::time::{After, Timeout, TimeoutOver};
 use cede::{
@@ -198,6 +198,9 @@ fn tasks() -> Vec<&'static str> {
         TaskHandle: false, false;
         task::Builder: true, true;
         CallHandle: false, false;
+        Context: true, true;
+        ContextVar<Local>: true, true;
+        Token<Local>: true, true;
         TaskGroup: false, false;
         Scope<'static, 'static>: false, false;
         ScopedJoinHandle<'static, u8>: false, false;
@@ -222,6 +225,14 @@ fn shared() -> Vec<&'static str> {
         LockGuard<'static>: false, true;
         AcquiringLock<'static>: false, false;
         NotAcquired: true, true;
+        Mutex<u8>: true, true;
+        Mutex<Single>: true, true;
+        Mutex<Local>: false, false;
+        MutexGuard<'static, u8>: false, true;
+        MutexGuard<'static, Single>: false, false;
+        Locking<'static, u8>: false, false;
+        Condvar: true, true;
+        WaitTimeoutResult: true, true;
         Event: true, true;
         WaitingForEvent<'static>: false, false;
         Semaphore: true, true;

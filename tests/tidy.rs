@@ -51,6 +51,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/generator/record.rs",
     "src/generator/scoped.rs",
     "src/generator/yielder.rs",
+    "src/runtime/context.rs",
     "src/runtime/guarded.rs",
     "src/runtime/holder.rs",
     "src/runtime/interrupt.rs",
@@ -64,6 +65,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/runtime/task.rs",
     "src/runtime/wait_list.rs",
     "src/runtime/waiter.rs",
+    "src/sync/mutex.rs",
     "src/sync/rwlock.rs",
     "src/task/group.rs",
     "src/task/handle.rs",
@@ -88,6 +90,7 @@ const UNSAFE_FILES: &[&str] = &[
     "tests/overflow.rs",
     "tests/runtime_interrupt.rs",
     "tests/sync_allocation.rs",
+    "tests/sync_memory.rs",
 ];
 
 /// Single-file examples that do a whole job and may be longer than the others.
