@@ -185,7 +185,7 @@ fn the_hook_for_errors_runs_in_the_context_of_what_failed() {
         });
         yield_now();
     });
-    cede::take_task_hook();
+    drop(cede::take_task_hook());
     assert_eq!(
         SEEN.take(),
         ["failed and nobody asked: zero in the task's", "panicked: zero in the callback's"]
