@@ -20,10 +20,10 @@ use cede::runtime::{
 };
 use cede::stack::{StackError, Stats};
 use cede::sync::{
-    AcquiringLock, AcquiringPermit, Barrier, BoundedSemaphore, BrokenBarrier, Condition, DoneTooOften, Event,
-    Fifo, GetNowaitError, Getting, JoiningQueue, Lifo, LifoQueue, Lock, LockGuard, NotAcquired, Permit,
-    Priority, PriorityQueue, PutError, PutNowaitError, Putting, Queue, QueueBy, QueueShutDown,
-    ReleasedTooOften, Semaphore, WaitingForEvent,
+    AcquiringLock, AcquiringPermit, Barrier, BoundedSemaphore, BrokenBarrier, Condition, Condvar,
+    DoneTooOften, Event, Fifo, GetNowaitError, Getting, JoiningQueue, Lifo, LifoQueue, Lock, LockGuard,
+    Locking, Mutex, MutexGuard, NotAcquired, Permit, Priority, PriorityQueue, PutError, PutNowaitError,
+    Putting, Queue, QueueBy, QueueShutDown, ReleasedTooOften, Semaphore, WaitTimeoutResult, WaitingForEvent,
 };
 use cede::sync::{
     Lazy, OnceCell, ReadingRwLock, RwLock, RwLockReadGuard, RwLockWriteGuard, SetError, WaitingForValue,
@@ -222,6 +222,14 @@ fn shared() -> Vec<&'static str> {
         LockGuard<'static>: false, true;
         AcquiringLock<'static>: false, false;
         NotAcquired: true, true;
+        Mutex<u8>: true, true;
+        Mutex<Single>: true, true;
+        Mutex<Local>: false, false;
+        MutexGuard<'static, u8>: false, true;
+        MutexGuard<'static, Single>: false, false;
+        Locking<'static, u8>: false, false;
+        Condvar: true, true;
+        WaitTimeoutResult: true, true;
         Event: true, true;
         WaitingForEvent<'static>: false, false;
         Semaphore: true, true;
@@ -334,18 +342,8 @@ fn streams() -> Vec<&'static str> {
 }
 
 /// Types that are `pub` for the sake of a sealed trait and that nobody can name.
-const UNNAMEABLE: &[&str] = &[
-    "Completion",
-    "Exclusive",
-    "Failure",
-    "Heap",
-    "InTuple",
-    "Iterated",
-    "Panic",
-    "Record",
-    "TaskCore",
-    "Waited",
-];
+const UNNAMEABLE: &[&str] =
+    &["Completion", "Exclusive", "Failure", "Heap", "InTuple", "Iterated", "Panic", "Record", "TaskCore"];
 
 /// The matrix leaves no public type out: lints see to it that what is `pub` can be reached.
 fn assert_names_all(named: &[&str]) {

@@ -204,17 +204,23 @@ fn closing_while_a_sender_and_a_receiver_were_woken_strands_nothing() {
         rx.close();
         assert_eq!(sender.join().unwrap(), Err(SendError(2)));
 
-        let (tx, rx) = mpsc::bounded(1);
-        let rx = Rc::new(rx);
-        let theirs = Rc::clone(&rx);
-        let woken = spawn(move || theirs.recv());
-        yield_now();
-        tx.send(3).unwrap();
-        drop(tx);
-        woken.cancel();
-        // Nothing else will come, so whoever asks may have it.
-        assert_eq!(rx.recv(), Ok(3));
-        assert!(woken.join().unwrap_err().is_cancelled());
+        for closes in [false, true] {
+            let (tx, rx) = mpsc::bounded(1);
+            let rx = Rc::new(rx);
+            let theirs = Rc::clone(&rx);
+            let woken = spawn(move || theirs.recv());
+            yield_now();
+            tx.send(3).unwrap();
+            if closes {
+                rx.close();
+            } else {
+                drop(tx);
+            }
+            woken.cancel();
+            // Nothing else will come, so whoever asks may have it.
+            assert_eq!(rx.recv(), Ok(3));
+            assert!(woken.join().unwrap_err().is_cancelled());
+        }
     });
 }
 

@@ -10,7 +10,7 @@ use cede::sync::Queue;
 use cede::task::{Awaitable, Gather, Promise, gather, gather_results};
 use cede::{JoinError, RunError, Runner, catch_cancelled, current, sleep, spawn, try_spawn, yield_now};
 use trace::{
-    SECOND, log, logged, logged_since, panic_text, reported, run, silent_panic, tick, ticking, ticks,
+    Logs, SECOND, log, logged, logged_since, panic_text, reported, run, silent_panic, tick, ticking, ticks,
 };
 
 /// A task that waits until it is cancelled.
@@ -514,5 +514,29 @@ fn debug_output_says_what_it_is() {
         gathered.join().unwrap();
         let taken: JoinError = gathered.join().unwrap_err();
         assert!(taken.is_already_taken());
+    });
+}
+
+/// asyncio: a gather whose members have all ended can't be cancelled any more, and the task that waits for it is woken by its
+/// end, in its turn.
+#[test]
+fn tasks_that_gather_the_same_and_are_all_cancelled_end_in_the_order_in_which_they_came() {
+    run(|| {
+        let promise = Promise::<()>::new();
+        let tasks = ["first", "second", "third"].map(|name| {
+            let promise = promise.clone();
+            spawn(move || {
+                let _guard = Logs(name);
+                gather([&promise]).join()
+            })
+        });
+        yield_now();
+        for task in &tasks {
+            assert!(task.cancel());
+        }
+        for task in tasks {
+            assert!(task.join().unwrap_err().is_cancelled());
+        }
+        assert_eq!(logged(), ["first", "second", "third"]);
     });
 }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use cede::task::Builder;
 use cede::{JoinError, JoinHandle, call_soon, current, sleep, spawn, try_spawn, yield_now};
-use trace::{SECOND, log, logged, panic_text, reported, run, silent_panic, text_of};
+use trace::{SECOND, log, logged, panic_text, reported, run, silent_panic, text_of, ticking, ticks};
 
 #[test]
 fn join_gives_the_value_once_and_then_says_that_it_was_taken() {
@@ -94,6 +94,26 @@ fn join_errors_become_io_errors_with_their_text() {
         task.cancel();
         let cancelled = io::Error::from(task.join().unwrap_err());
         assert_eq!(cancelled.to_string(), "the task was cancelled");
+    });
+}
+
+#[test]
+fn a_task_that_asks_for_its_own_end_is_told_so_a_tick_later() {
+    ticking(|| {
+        let own: Rc<Cell<Option<JoinHandle<()>>>> = Rc::default();
+        let inner = Rc::clone(&own);
+        let done = Rc::new(Cell::new(false));
+        let set = Rc::clone(&done);
+        own.set(Some(spawn(move || {
+            let own = inner.take().unwrap();
+            assert_eq!(ticks(|| assert!(own.join().unwrap_err().is_await_self())), 1);
+            assert_eq!(ticks(|| assert!(own.join_cloned().unwrap_err().is_await_self())), 1);
+            set.set(true);
+        })));
+        for _ in 0..4 {
+            yield_now();
+        }
+        assert!(done.get());
     });
 }
 

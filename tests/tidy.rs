@@ -64,6 +64,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/runtime/task.rs",
     "src/runtime/wait_list.rs",
     "src/runtime/waiter.rs",
+    "src/sync/mutex.rs",
     "src/sync/rwlock.rs",
     "src/task/group.rs",
     "src/task/handle.rs",
@@ -88,6 +89,7 @@ const UNSAFE_FILES: &[&str] = &[
     "tests/overflow.rs",
     "tests/runtime_interrupt.rs",
     "tests/sync_allocation.rs",
+    "tests/sync_memory.rs",
 ];
 
 /// Single-file examples that do a whole job and may be longer than the others.

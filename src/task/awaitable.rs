@@ -10,6 +10,7 @@ use crate::runtime::callback::Callback;
 use crate::runtime::operation::Operation;
 use crate::runtime::outcome::{OutcomeOf, call_at_end};
 use crate::runtime::task::Failure;
+use crate::runtime::yield_now;
 
 /// The part of an [`Awaitable`] that is not for users.
 pub trait Sealed<T> {
@@ -40,8 +41,8 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
     ///
     /// # Errors
     ///
-    /// When it failed, panicked or was cancelled; when the value was taken before; when a task asks for its own end, or for that of
-    /// a task of another run, which does not go on meanwhile.
+    /// When it failed, panicked or was cancelled; when the value was taken before; when a task asks for its own end, which it
+    /// is told in the next tick, as in asyncio, or for that of a task of another run, which does not go on meanwhile.
     ///
     /// # Cancellation
     ///
@@ -51,6 +52,7 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
     ///
     /// Panics where a task may not wait, if it has to; see [`Operation::wait`].
     fn join(&self) -> Result<Self::Output, JoinError> {
+        refuse(self.outcome_of())?;
         self.joining().wait()
     }
 
@@ -69,9 +71,7 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
         Self::Output: Clone,
     {
         let outcome = self.outcome_of();
-        if let Some(error) = refusal(outcome) {
-            return Err(error);
-        }
+        refuse(outcome)?;
         Ended::of(outcome).wait();
         outcome.note_observed();
         match outcome.take() {
@@ -134,6 +134,15 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
     fn remove_done_callback(&self, callback: &DoneCallback) -> bool {
         self.outcome_of().completion().forget(&callback.0)
     }
+}
+
+/// Refuses to wait for what the current task can't wait for. One that asks for its own end lets the others run before it is told.
+fn refuse<T>(outcome: &dyn OutcomeOf<T>) -> Result<(), JoinError> {
+    let Some(error) = refusal(outcome) else { return Ok(()) };
+    if error.is_await_self() {
+        yield_now();
+    }
+    Err(error)
 }
 
 impl<T, A: Sealed<T> + ?Sized> Sealed<T> for &A {

@@ -105,7 +105,8 @@ impl<O: Outcome + ?Sized> Operation for Ended<'_, O> {
         match handed_on {
             true if self.outcome.completion().is_done() => CancelWait::Ended,
             true => CancelWait::HandedOn,
-            false => CancelWait::Unwind,
+            // It has ended, or is about to: a gather whose members have all ended.
+            false => CancelWait::TooLate,
         }
     }
 

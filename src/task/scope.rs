@@ -152,13 +152,31 @@ pub fn try_scope<'env, T, E: Into<Box<dyn Error>>>(
 fn run<'env, T>(
     f: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> Result<T, Failure>,
 ) -> Result<T, GroupError> {
+    let task = task_that_may_wait();
+    let scope = Scope { core: GroupCore::new(task.key()), marker: PhantomData };
+    run_block(&task, &scope.core, || f(&scope))
+}
+
+/// The current task.
+///
+/// # Panics
+///
+/// Panics where that may not wait.
+pub(super) fn task_that_may_wait() -> TaskRef {
     if let Some(refusal) = park::refusal() {
         panic!("cede: {refusal}");
     }
-    let task = TaskRef::current().expect("`refusal` has found a task");
-    let scope = Scope { core: GroupCore::new(task.key()), marker: PhantomData };
+    TaskRef::current().expect("`refusal` has found a task")
+}
+
+/// Runs the block of a group, and then waits for its children, however the block is left.
+pub(super) fn run_block<T>(
+    task: &TaskRef,
+    group: &GroupCore,
+    f: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, GroupError> {
     let extent = Extent::open();
-    let result = panic::catch_unwind(AssertUnwindSafe(|| f(&scope)));
+    let result = panic::catch_unwind(AssertUnwindSafe(f));
     let mut value = None;
     let mut payload = None;
     let left = match result {
@@ -173,7 +191,7 @@ fn run<'env, T>(
             Left::Panicked
         }
     };
-    if scope.core.has_children()
+    if group.has_children()
         && let Some(refusal) = park::refusal()
     {
         // A context manager that was entered in a task and is left where none may wait.
@@ -182,7 +200,7 @@ fn run<'env, T>(
         );
         std::process::abort();
     }
-    let end = scope.core.exit(left);
+    let end = group.exit(left);
     drop(extent);
     if let Some(payload) = payload {
         panic::resume_unwind(payload);
