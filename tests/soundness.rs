@@ -30,8 +30,8 @@ use cede::sync::{
     WritingRwLock, broadcast, mpsc, oneshot, watch,
 };
 use cede::task::{
-    self, AsCompleted, CallHandle, DoneCallback, End, First, Gather, GatherResults, InvalidState, Joining,
-    Promise, Race, ReturnWhen, Shield, Waited,
+    self, AsCompleted, CallHandle, Context, ContextVar, DoneCallback, End, First, Gather, GatherResults,
+    InvalidState, Joining, Promise, Race, ReturnWhen, Shield, Token, Waited,
 };
 use cede::time::{After, Timeout, TimeoutOver};
 use cede::{
@@ -198,6 +198,9 @@ fn tasks() -> Vec<&'static str> {
         TaskHandle: false, false;
         task::Builder: true, true;
         CallHandle: false, false;
+        Context: true, true;
+        ContextVar<Local>: true, true;
+        Token<Local>: true, true;
         TaskGroup: false, false;
         Scope<'static, 'static>: false, false;
         ScopedJoinHandle<'static, u8>: false, false;

@@ -26,6 +26,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::context;
 use super::inbox::Sender;
 use super::operation::{Operation, sealed};
 use super::park;
@@ -41,7 +42,8 @@ const IDLE: Duration = Duration::from_secs(10);
 
 static POOL: Pool = Pool::new(THREADS_MAX, IDLE);
 
-/// Runs a function on a thread where it may block, and suspends the task meanwhile: `asyncio.to_thread`.
+/// Runs a function on a thread where it may block, and suspends the task meanwhile: `asyncio.to_thread`. There it has a copy of
+/// the task's context.
 ///
 /// # Cancellation
 ///
@@ -60,7 +62,7 @@ static POOL: Pool = Pool::new(THREADS_MAX, IDLE);
 /// assert!(lines.is_ok_and(|lines| lines > 0));
 /// ```
 pub fn unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
-    match try_unblock(f) {
+    match try_unblock(context::carry(f)) {
         Ok(value) => value,
         Err(error) => panic!("cede: {error}"),
     }

@@ -140,6 +140,7 @@ impl Builder {
             by_itself: self.by_itself.unwrap_or(self.virtual_time),
             interrupts: self.interrupts,
             closed: Cell::new(false),
+            context: Cell::new(None),
         }
     }
 }

@@ -7,7 +7,9 @@ use std::cell::Cell;
 use std::fmt;
 use std::ptr;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
+use super::context::{self, Values};
 use super::report;
 use super::scheduler::Scheduler;
 use super::task::Failure;
@@ -16,9 +18,12 @@ use super::wait_list::{List, Node};
 
 /// What is called.
 enum Call {
+    /// One of cede's own.
     Plain(Box<dyn FnOnce()>),
-    /// It is told why what it waited for has no value, where that is so.
+    /// The same. It is told why what it waited for has no value, where that is so.
     Told(Box<dyn FnOnce(Option<Failure>)>),
+    /// One of users, with its context.
+    Users(Box<dyn FnOnce()>, Option<Arc<Values>>),
 }
 
 /// See the head of this file. Stays on its thread.
@@ -38,6 +43,16 @@ pub(crate) struct Callback {
 impl Callback {
     pub(crate) fn new(scheduler: &Scheduler, call: Box<dyn FnOnce()>) -> Rc<Self> {
         Callback::with(scheduler, Call::Plain(call))
+    }
+
+    /// One of users. It is called in a copy of the context of who makes it.
+    pub(crate) fn of_users(scheduler: &Scheduler, call: Box<dyn FnOnce()>) -> Rc<Self> {
+        Callback::with(scheduler, Call::Users(call, context::copied()))
+    }
+
+    /// One that another thread has sent, which brings its context with it.
+    pub(super) fn from_elsewhere(scheduler: &Scheduler, call: Box<dyn FnOnce()>) -> Rc<Self> {
+        Callback::with(scheduler, Call::Users(call, None))
     }
 
     /// One for the end of something, which is told why that has no value.
@@ -60,7 +75,7 @@ impl Callback {
     /// Puts it into the run queue of its run, for the next tick. Dropped where the run is gone.
     pub(super) fn queue(callback: Rc<Self>) {
         match callback.scheduler.upgrade() {
-            Some(scheduler) => scheduler.queue(callback),
+            Some(scheduler) => scheduler.call_soon(callback),
             // The end of what it waited for goes on, whatever the destructors of the function do.
             None => report::dropping("a callback of a run that is over", callback),
         }
@@ -85,6 +100,7 @@ impl Callback {
         match self.call.take() {
             Some(Call::Plain(call)) => call(),
             Some(Call::Told(call)) => call(self.failure.take()),
+            Some(Call::Users(call, values)) => context::within(values, call),
             None => {}
         }
     }

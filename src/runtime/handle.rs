@@ -12,6 +12,7 @@ use std::thread::{self, ThreadId};
 
 use thiserror::Error;
 
+use super::context;
 use super::inbox::Inbox;
 use super::remote::{self, Origin, RemoteJoinHandle};
 use super::scheduler::{Scheduler, with_scheduler};
@@ -80,7 +81,7 @@ impl Handle {
 
     /// Starts a task in the run, on any thread: `asyncio.run_coroutine_threadsafe`.
     ///
-    /// The closure crosses to the run's thread before it begins, and the result comes back. A panic of the closure comes back too, as an
+    /// The closure crosses to the run's thread before it begins, with a copy of the caller's context, and the result comes back. A panic of the closure comes back too, as an
     /// error of [`join`](RemoteJoinHandle::join). When the run has ended the closure is dropped, and `join` says so.
     ///
     /// # Examples
@@ -109,14 +110,14 @@ impl Handle {
         remote::spawn(self.origin(Location::caller()), move || f().map_err(Into::into))
     }
 
-    /// Has the run call a function in its next tick, on any thread: `loop.call_soon_threadsafe`. It is no task: it can't wait. A panic
-    /// in it goes to the hook of [`set_task_hook`](crate::set_task_hook).
+    /// Has the run call a function in its next tick, on any thread: `loop.call_soon_threadsafe`. It is no task: it can't wait. It
+    /// runs in a copy of the caller's context. A panic in it goes to the hook of [`set_task_hook`](crate::set_task_hook).
     ///
     /// # Errors
     ///
     /// When the run has ended. The function is dropped.
     pub fn call_soon(&self, f: impl FnOnce() + Send + 'static) -> Result<(), RunEnded> {
-        self.inbox.call(Box::new(f)).map_err(|_dropped| RunEnded(()))
+        self.inbox.call(Box::new(context::carry(f))).map_err(|_dropped| RunEnded(()))
     }
 
     fn origin(&self, spawned_at: &'static Location<'static>) -> Origin {

@@ -8,6 +8,7 @@ mod builder;
 pub(crate) mod callback;
 mod clock;
 pub(crate) mod completion;
+pub(crate) mod context;
 pub(crate) mod guarded;
 mod handle;
 pub(crate) mod holder;

@@ -28,6 +28,7 @@ use pin_project_lite::pin_project;
 
 use super::clock;
 use super::completion::Completion;
+use super::context;
 use super::inbox::{Inbox, Sender};
 use super::operation::{CancelWait, Operation, sealed};
 use super::outcome::Outcome;
@@ -90,7 +91,7 @@ pub(super) fn spawn<T: Send + 'static>(
     let shared = Arc::new(Shared { origin, state: Mutex::new(state), ended: Condvar::new() });
     let unstarted = Unstarted { parts: Some((body, Arc::clone(&shared))) };
     // What comes back is dropped, and tells that the run has ended.
-    drop(shared.origin.inbox.call(Box::new(move || unstarted.start())));
+    drop(shared.origin.inbox.call(Box::new(context::carry(move || unstarted.start()))));
     RemoteJoinHandle { shared }
 }
 

@@ -6,12 +6,15 @@ use std::fmt;
 use std::io;
 use std::panic::{self, AssertUnwindSafe, Location};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use super::builder::{Builder, DeadlockHook, OnDeadlock};
+use super::callback::Callback;
+use super::context::Values;
 use super::handle::Handle;
 use super::interrupt::{self, Interrupts};
 use super::outcome::OutcomeOf;
@@ -78,6 +81,8 @@ pub struct Runner {
     pub(super) interrupts: bool,
     /// Since it last ran.
     pub(super) closed: Cell<bool>,
+    /// What the main functions have, one after the other; nothing before the first.
+    pub(super) context: Cell<Option<Option<Arc<Values>>>>,
 }
 
 impl fmt::Debug for Runner {
@@ -117,7 +122,8 @@ impl Runner {
     /// Runs a function as the main task, until it has ended, and the tick after that, as asyncio does: a task that was spawned last takes its first
     /// step.
     ///
-    /// It may borrow what is around it; the tasks that it spawns may not, except in a `scope`.
+    /// It may borrow what is around it; the tasks that it spawns may not, except in a `scope`. Its context variables begin with the values that
+    /// the caller has the first time, and are kept from one run to the next.
     ///
     /// # Errors
     ///
@@ -143,7 +149,7 @@ impl Runner {
         if thread::panicking() {
             return Err(RunError::Unwinding);
         }
-        let Some(_entered) = self.scheduler.enter() else { return Err(RunError::Nested) };
+        let Some(entered) = self.scheduler.enter() else { return Err(RunError::Nested) };
         // A generator that has called this must not yield from a destructor that the scheduler runs.
         let _extent = Extent::open();
         self.closed.set(false);
@@ -151,6 +157,7 @@ impl Runner {
         inbox.open();
         let core = self.scheduler.record(None, made_at);
         core.observed.set(true);
+        core.context.replace(self.context.take().unwrap_or_else(|| entered.context()));
         let task = Rc::new(Task::new(core, move || Ok::<T, Failure>(main())));
         // SAFETY: only the lifetime changes. `drive` comes back when the task has ended, or ends the process.
         let erased =
@@ -161,6 +168,7 @@ impl Runner {
         let driven = self.drive(&erased);
         drop(interrupts);
         drop(erased);
+        self.context.set(Some(task.core().context.replace(None)));
         let was_interrupted = self.scheduler.was_interrupted();
         let result = task.take();
         match (driven, result) {
@@ -204,7 +212,7 @@ impl Runner {
 
     /// One more tick, which does not wait. What goes wrong in it comes again in the next run, if there is one.
     fn breathe(&self) {
-        drop(self.scheduler.call_soon(Box::new(|| {})));
+        self.scheduler.call_soon(Callback::new(&self.scheduler, Box::new(|| {})));
         let _ = self.scheduler.tick();
     }
 

@@ -16,12 +16,14 @@ use std::io;
 use std::panic::{self, AssertUnwindSafe, Location};
 use std::ptr::{self, NonNull};
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::callback::Callback;
 use super::clock::Clock;
 use super::completion::Completion;
+use super::context::{self, Slot, Values};
 use super::inbox::Message;
 use super::operation::CancelWait;
 use super::outside::Outside;
@@ -90,12 +92,23 @@ thread_local! {
 /// A scheduler runs on this thread as long as this lives.
 pub(super) struct Entered<'a> {
     scheduler: &'a Scheduler,
+    /// The context of who has begun the run.
+    outside: Option<Arc<Values>>,
+}
+
+impl Entered<'_> {
+    /// A copy of the context of who has begun the run.
+    pub(super) fn context(&self) -> Option<Arc<Values>> {
+        self.outside.as_ref()?.copy()
+    }
 }
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         debug_assert!(ptr::eq(CURRENT.get(), self.scheduler));
         CURRENT.set(ptr::null());
+        let left = context::swap_loose(self.outside.take());
+        drop(left);
     }
 }
 
@@ -150,8 +163,9 @@ impl Scheduler {
         if !CURRENT.get().is_null() {
             return None;
         }
+        let outside = context::swap_loose(None);
         CURRENT.set(self);
-        Some(Entered { scheduler: self })
+        Some(Entered { scheduler: self, outside })
     }
 
     /// The record of a task that is about to be made.
@@ -168,6 +182,7 @@ impl Scheduler {
             id,
             identity: name.map(Identity::named).map_or_else(OnceCell::new, OnceCell::from),
             spawned_at,
+            context: Slot::new(context::copied()),
             stack_size: None,
             cancels: Cell::new(0),
             masked: Cell::new(0),
@@ -195,23 +210,14 @@ impl Scheduler {
         self.ready.push(Entry::Step(core));
     }
 
-    /// Calls a function in the next tick. It can be taken back until then.
-    pub(crate) fn call_soon(&self, call: Box<dyn FnOnce()>) -> Rc<Callback> {
-        let callback = Callback::new(self, call);
-        self.queue(Rc::clone(&callback));
-        callback
-    }
-
-    /// Calls a function at a moment, which is not before the next tick. It can be taken back until then.
-    pub(crate) fn call_at(&self, when: Instant, call: Box<dyn FnOnce()>) -> Rc<Callback> {
-        let callback = Callback::new(self, call);
-        callback.note_timer(self.set_timer(when, Action::Call(Rc::clone(&callback))));
-        callback
-    }
-
-    /// Puts a callback into the run queue.
-    pub(super) fn queue(&self, callback: Rc<Callback>) {
+    /// Puts a callback into the run queue, for the next tick.
+    pub(crate) fn call_soon(&self, callback: Rc<Callback>) {
         self.ready.push(Entry::Call(callback));
+    }
+
+    /// Has a callback called at a moment, which is not before the next tick.
+    pub(crate) fn call_at(&self, when: Instant, callback: &Rc<Callback>) {
+        callback.note_timer(self.set_timer(when, Action::Call(Rc::clone(callback))));
     }
 
     /// Makes a task ready that waits. Others are left as they are.
@@ -389,7 +395,7 @@ impl Scheduler {
     fn hear(&self, message: Message) {
         match message {
             Message::Wake(task) => self.wake(task),
-            Message::Call(call) => drop(self.call_soon(call)),
+            Message::Call(call) => self.call_soon(Callback::from_elsewhere(self, call)),
             Message::Interrupt => self.interrupt(),
         }
     }

@@ -29,6 +29,7 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 
 use super::completion::Completion;
+use super::context::Slot;
 use super::operation::Waiting;
 use super::outcome::{Outcome, OutcomeOf};
 use super::scheduler::Scheduler;
@@ -162,6 +163,8 @@ pub struct TaskCore {
     /// What outlives it; made when somebody wants that.
     pub(super) identity: OnceCell<Rc<Identity>>,
     pub(crate) spawned_at: &'static Location<'static>,
+    /// The values of its context variables.
+    pub(crate) context: Slot,
     /// Of its stack, where it is not that of the run.
     pub(crate) stack_size: Option<usize>,
     /// Requests to cancel, less those taken back.

@@ -31,7 +31,9 @@ impl Alarm {
         self.cancel();
         self.call.set(in_run("a timer", |scheduler| {
             let when = deadline(scheduler.clock.now(), after)?;
-            Some(scheduler.call_at(when, Box::new(call)))
+            let callback = Callback::new(scheduler, Box::new(call));
+            scheduler.call_at(when, &callback);
+            Some(callback)
         }));
     }
 

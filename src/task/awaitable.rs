@@ -117,14 +117,14 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
 
     /// Has a function called in the tick after the end; in the next tick if it has ended. Python's `add_done_callback`.
     ///
-    /// It can't wait; a panic in it goes to the hook of [`set_task_hook`](crate::set_task_hook).
+    /// It runs in a copy of the context that the caller has now. It can't wait; a panic in it goes to the hook of [`set_task_hook`](crate::set_task_hook).
     ///
     /// # Panics
     ///
     /// Panics outside of a run.
     #[track_caller]
     fn on_done(&self, f: impl FnOnce() + 'static) -> DoneCallback {
-        let callback = in_run("on_done", |scheduler| Callback::new(scheduler, Box::new(f)));
+        let callback = in_run("on_done", |scheduler| Callback::of_users(scheduler, Box::new(f)));
         call_at_end(self.outcome_of(), &callback);
         DoneCallback(callback)
     }

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::panic::Location;
 
+use super::context::Context;
 use super::group::TaskGroup;
 use super::join::JoinHandle;
 use super::scope::{Scope, ScopedJoinHandle};
@@ -26,12 +27,13 @@ use super::spawn::{failed, start};
 pub struct Builder {
     pub(super) name: Option<String>,
     pub(super) stack_size: Option<usize>,
+    pub(super) context: Option<Context>,
 }
 
 impl Builder {
     /// The settings that [`spawn`](super::spawn) has.
     pub const fn new() -> Self {
-        Builder { name: None, stack_size: None }
+        Builder { name: None, stack_size: None, context: None }
     }
 
     /// The name of the task, for reports and [`current`](super::current). Without one it goes by its number.
@@ -44,6 +46,13 @@ impl Builder {
     /// says so.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
+        self
+    }
+
+    /// The context in which it runs: it changes this one, and sees what others change in it. Without, it has a copy of that of
+    /// whoever spawns it.
+    pub fn context(mut self, context: Context) -> Self {
+        self.context = Some(context);
         self
     }
 

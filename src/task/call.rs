@@ -10,7 +10,7 @@ use crate::runtime::deadline;
 
 /// Calls a function in the next tick. It is no task: it can't wait.
 ///
-/// It may be taken back by the handle that this gives. A panic in it goes to the hook of
+/// It runs in a copy of the context that the caller has now, and may be taken back by the handle that this gives. A panic in it goes to the hook of
 /// [`set_task_hook`](crate::set_task_hook).
 ///
 /// # Panics
@@ -32,7 +32,11 @@ use crate::runtime::deadline;
 /// });
 /// ```
 pub fn call_soon(f: impl FnOnce() + 'static) -> CallHandle {
-    in_run("call_soon", |scheduler| CallHandle { callback: scheduler.call_soon(Box::new(f)), when: None })
+    in_run("call_soon", |scheduler| {
+        let callback = Callback::of_users(scheduler, Box::new(f));
+        scheduler.call_soon(Rc::clone(&callback));
+        CallHandle { callback, when: None }
+    })
 }
 
 /// Calls a function after a while, which is not before the next tick: `loop.call_later`.
@@ -65,9 +69,13 @@ pub fn call_soon(f: impl FnOnce() + 'static) -> CallHandle {
 /// # Ok::<_, cede::RunError>(())
 /// ```
 pub fn call_later(after: Duration, f: impl FnOnce() + 'static) -> CallHandle {
-    in_run("call_later", |scheduler| match deadline(scheduler.clock.now(), after) {
-        Some(when) => CallHandle { callback: scheduler.call_at(when, Box::new(f)), when: Some(when) },
-        None => CallHandle { callback: Callback::new(scheduler, Box::new(f)), when: None },
+    in_run("call_later", |scheduler| {
+        let callback = Callback::of_users(scheduler, Box::new(f));
+        let when = deadline(scheduler.clock.now(), after);
+        if let Some(when) = when {
+            scheduler.call_at(when, &callback);
+        }
+        CallHandle { callback, when }
     })
 }
 
@@ -77,9 +85,10 @@ pub fn call_later(after: Duration, f: impl FnOnce() + 'static) -> CallHandle {
 ///
 /// Panics outside of a run.
 pub fn call_at(when: Instant, f: impl FnOnce() + 'static) -> CallHandle {
-    in_run("call_at", |scheduler| CallHandle {
-        callback: scheduler.call_at(when, Box::new(f)),
-        when: Some(when),
+    in_run("call_at", |scheduler| {
+        let callback = Callback::of_users(scheduler, Box::new(f));
+        scheduler.call_at(when, &callback);
+        CallHandle { callback, when: Some(when) }
     })
 }
 

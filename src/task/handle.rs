@@ -3,7 +3,9 @@
 use std::fmt;
 use std::panic::Location;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
+use crate::runtime::context::Values;
 use crate::runtime::scheduler::{Scheduler, with_scheduler};
 use crate::runtime::signals::Signals;
 use crate::runtime::task::{AnyTask, Identity, TaskCore, TaskKey};
@@ -48,6 +50,12 @@ impl TaskRef {
 
     pub(super) fn uncancel(&self) -> u32 {
         self.look(|task| task.core().uncancel()).unwrap_or(0)
+    }
+
+    pub(super) fn set_context(&self, values: Option<Arc<Values>>) {
+        let old = self.look(|task| task.core().context.replace(values));
+        // Here may be the last owner of a value.
+        drop(old);
     }
 }
 

@@ -3,9 +3,11 @@
 use std::error::Error;
 use std::panic::Location;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::builder::Builder;
 use super::join::{JoinError, JoinHandle};
+use crate::runtime::context::Slot;
 use crate::runtime::scheduler::with_scheduler;
 use crate::runtime::task::{AnyTask, Failure, State, Task, TaskOf};
 
@@ -88,7 +90,12 @@ pub(super) unsafe fn start_with<'a, T: 'a>(
 ) -> Rc<dyn TaskOf<T> + 'a> {
     with_scheduler(|scheduler| {
         let mut core = scheduler.record(settings.and_then(|settings| settings.name.as_deref()), spawned_at);
-        core.stack_size = settings.and_then(|settings| settings.stack_size);
+        if let Some(settings) = settings {
+            core.stack_size = settings.stack_size;
+            if let Some(context) = &settings.context {
+                core.context = Slot::new(Some(Arc::clone(context.values())));
+            }
+        }
         let task = Rc::new(Task::new(core, body));
         if let Some(failure) = refused {
             task.discard();

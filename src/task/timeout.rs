@@ -134,9 +134,12 @@ impl Timeout {
             && let Some(scheduler) = self.inner.scheduler.upgrade()
         {
             let inner = Rc::clone(&self.inner);
-            let fire = Box::new(move || inner.fire());
-            let is_due = when <= scheduler.clock.now();
-            let call = if is_due { scheduler.call_soon(fire) } else { scheduler.call_at(when, fire) };
+            let call = Callback::new(&scheduler, Box::new(move || inner.fire()));
+            if when <= scheduler.clock.now() {
+                scheduler.call_soon(Rc::clone(&call));
+            } else {
+                scheduler.call_at(when, &call);
+            }
             self.inner.call.set(Some(call));
         }
         Ok(())
