@@ -72,7 +72,8 @@ def measure(chosen):
     played = session.Session(names, chosen)
     played.play()
     samples, marked = played.samples()
-    meta |= {"ended": time.strftime("%F %T"), "disturbed_dropped": played.disturbed_dropped(), "load": os.getloadavg()}
+    is_whole = played.is_complete and not (chosen.only or chosen.peers)
+    meta |= {"ended": time.strftime("%F %T"), "is_whole": is_whole, "disturbed_dropped": played.disturbed_dropped()}
     found = results.results_of(samples, marked, played.failed, left_out, meta)
     with open(LAST, "w") as last:
         json.dump(found, last, indent=1)
@@ -94,8 +95,7 @@ def main():
             found = json.load(saved)
     else:
         found = measure(chosen)
-    is_whole = not (chosen.only or chosen.peers or chosen.load)
-    if picture := chosen.plot or (PICTURE if is_whole else None):
+    if picture := chosen.plot or (PICTURE if found["meta"]["is_whole"] and not chosen.load else None):
         with open(picture, "w") as file:
             file.write(plot.draw(found))
         print(f"the picture is in {picture}", file=sys.stderr)

@@ -112,6 +112,14 @@ class Outputs(unittest.TestCase):
         self.assertRegex(out.getvalue(), r"\| spawn +\| ns +\| 100 +\| tokio 250 +\| 0.40 ")
         self.assertRegex(out.getvalue(), r"(?m)^## echo 64 \(server CPU, ns; ")
 
+    def test_a_figure_of_nothing_is_shown_and_has_no_ratio(self):
+        found = results_of({"gen": {"cede": [4.0], "tokio": [0.0]}, "spawn": {"tokio": [0.0]}})
+        self.assertIsNone(found["rows"]["gen"]["best"]["ratio"])
+        with redirect_stdout(StringIO()) as out:
+            table.print_table(found)
+        self.assertIn("tokio 0.00", out.getvalue())
+        xml.fromstring(plot.draw(found))
+
     def test_every_peer_can_be_called_and_every_cell_has_ours(self):
         for name in catalogue.PEERS:
             self.assertTrue(building.command_of(name))

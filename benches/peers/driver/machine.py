@@ -69,8 +69,8 @@ def busy_s(cores):
 
 def own_s():
     """CPU time of this process and of the children that have ended."""
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def process_s(pid):

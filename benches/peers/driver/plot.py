@@ -85,7 +85,8 @@ class Panel:
     def __init__(self, row, title, found, failed):
         self.workload, self.title = metric_of(row)[0], title
         self.unit = found["unit"]
-        self.bars = {name: peer["median"] for name, peer in found["peers"].items() if name not in NOT_SHOWN}
+        figures = {name: peer["median"] for name, peer in found["peers"].items() if name not in NOT_SHOWN}
+        self.bars = {name: value for name, value in figures.items() if value > 0}
         self.failed = {}
         for name, why in failed.items():
             if name not in self.bars and name not in NOT_SHOWN:
@@ -146,8 +147,8 @@ def short(why):
 def panels_of(results):
     titled = {row: (row, cell.title) for row, cell in CELLS.items() if cell.title}
     titled |= {row_of(name, PLOTTED_METRIC): (name, server.title) for name, server in SERVERS.items() if server.title}
-    return [Panel(row, title, results["rows"][row], results["failed"].get(cell, {}))
-            for row, (cell, title) in titled.items() if row in results["rows"]]
+    rows = {row: found for row, found in results["rows"].items() if any(peer["median"] for peer in found["peers"].values())}
+    return [Panel(row, title, rows[row], results["failed"].get(cell, {})) for row, (cell, title) in titled.items() if row in rows]
 
 
 def draw(results):

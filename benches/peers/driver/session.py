@@ -27,6 +27,7 @@ class Session:
         self.clean, self.disturbed, self.failed = {}, {}, {}
         self.units = {}  # (cell, peer): how many to do in one run
         self.end = time.monotonic() + options.minutes * 60
+        self.is_complete = False
 
     def play(self):
         """All rounds, or as many as there is time for and the user has patience for."""
@@ -34,6 +35,7 @@ class Session:
             for number in range(self.options.rounds):
                 turn = number % max(1, len(self.names))
                 self.round(number, self.names[turn:] + self.names[:turn])
+            self.is_complete = True
         except (KeyboardInterrupt, Stopped):
             print("stopped early", file=sys.stderr)
 

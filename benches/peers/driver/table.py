@@ -34,7 +34,8 @@ def name_of(name, row):
 
 
 def beside_best(median, found):
-    return f"x{median / found['best']['median']:<8.2f}" if found["best"] else " " * 9
+    best = found["best"] and found["best"]["median"]
+    return f"x{median / best:<8.2f}" if best else " " * 9
 
 
 def late(peer):
@@ -88,4 +89,6 @@ def print_summary(results):
 
 
 def pair(other):
-    return (f"{other['peer']} {shown(other['median'])}", f"{other['ratio']:.2f}") if other else ("", "")
+    if not other:
+        return "", ""
+    return f"{other['peer']} {shown(other['median'])}", "" if other["ratio"] is None else f"{other['ratio']:.2f}"
