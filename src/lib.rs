@@ -75,7 +75,6 @@ pub use runtime::{
 pub use task::race;
 pub use task::{
     Cancelled, GroupError, JoinError, JoinHandle, Scope, ScopedJoinHandle, SpawnError, TaskGroup, TaskHandle,
-    call_soon, catch_cancelled, current, finally, no_cancel, no_switch, scope, spawn, spawn_named, try_scope,
-    try_spawn,
+    call_soon, catch_cancelled, current, finally, no_cancel, no_switch, scope, spawn, try_scope, try_spawn,
 };
 pub use time::{Elapsed, sleep, timeout, timeout_at};

@@ -3,13 +3,13 @@
 //!
 //! | left out | why |
 //! |---|---|
-//! | `test_generic_alias`, `test_isfuture`, `test_constructor_positional`, `test_uninitialized`, `test_inherit_without_*`, `DuckTests`, `*_segfault` | about classes of Python and their C versions |
+//! | `test_generic_alias`, `test_isfuture`, `test_constructor_positional`, `test_uninitialized`, `test_inherit_without_*`, `test_ensure_future`, `*_segfault` | about classes of Python and their C versions |
 //! | `test_constructor_use_running_loop`, `_use_global_loop` | a promise belongs to no run, so there is none to find or ask for |
 //! | `test_future_cancel_message_*` | a cancellation carries no message |
 //! | `test_stop_iteration_*`, `test_iter`, `test_future_stop_iteration_args`, `test_future_iter_throw` | waiting is a call here, not an iterator that `StopIteration` would end |
 //! | `test_exception_class` | an error is a value; there is no class to make one of |
 //! | `test_log_traceback`, `test_future_traceback`, `test_future_del_collect` | about asyncio's inner fields, tracebacks and the collector |
-//! | `test_wrap_future*` | work of another thread is waited for by its own handle: see the tests of `spawn_blocking` and of `Handle` |
+//! | `test_wrap_future*` | work of other threads has handles of its own: `cpython_threads.rs` |
 //! | `test_remove_done_callbacks_list_mutation`, `_list_clear`, `test_schedule_callbacks_list_mutation_2` | callbacks are told apart by what `on_done` gave, and nothing of the user's compares them |
 //! | `test_recursive_repr_for_pending_tasks` | what is shown of a task does not show its value |
 

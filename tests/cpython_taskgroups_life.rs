@@ -9,6 +9,7 @@ mod trace;
 use std::cell::Cell;
 use std::rc::Rc;
 
+use cede::task::Builder;
 use cede::{
     Scope, SpawnError, TaskGroup, catch_cancelled, current, scope, sleep, spawn, try_scope, yield_now,
 };
@@ -98,6 +99,17 @@ fn children_that_multiply_are_all_ended_by_a_failure() {
         let then = heads.get();
         sleep(1000 * MS);
         assert_eq!(heads.get(), then);
+    });
+}
+
+// test_taskgroup_task_name
+#[test]
+fn a_child_has_the_name_that_it_was_given() {
+    run(|| {
+        let group = TaskGroup::new();
+        let task = Builder::new().name("yolo").spawn_in(&group, yield_now);
+        assert_eq!(task.name(), "yolo");
+        group.join().unwrap();
     });
 }
 

@@ -1,6 +1,6 @@
 //! CPython 3.13's tests of tasks (`test_tasks.py`, its class `BaseTaskTests` mostly), idea for idea: what tasks are, and how they
-//! are cancelled. Waiting for several is in `cpython_tasks_wait.rs`, `gather` and `shield` are in `cpython_tasks_gather.rs`, and contexts
-//! and threads in `cpython_tasks_context.rs`. The name of the case stands above each test.
+//! are cancelled. Waiting for several is in `cpython_tasks_wait.rs`, `gather` and `shield` are in `cpython_tasks_gather.rs`, contexts in
+//! `cpython_tasks_context.rs`, threads in `cpython_threads.rs`. The name of the case stands above each test.
 //!
 //! | left out | why |
 //! |---|---|
@@ -9,11 +9,11 @@
 //! | `test_*_cancel_message_*`, `test_cancel_with_message_*`, `test_cancellation_exception_context` | a cancellation carries no message |
 //! | `test_exception_chaining_*`, `test_cancel_traceback_*`, `test_exception_traceback`, `test_task_source_traceback`, `test_get_stack` | Rust's errors carry neither context nor traceback; `JoinHandle::spawned_at` says where a task was made |
 //! | `test_task_set_name_pylong`, `test_task_repr_name_not_str`, `test_sleep_when_delay_is_nan` | names are text, and no length of time is not a number |
-//! | `test_task_set_methods`, `SetMethodsTest` | a task's result can't be set: the type has no such method |
+//! | `test_task_set_methods`, `test_set_result_causes_invalid_state`, `test_set_exception_causes_invalid_state` | a task's result can't be set: the type has no such method |
 //! | `test_stop_while_run_in_complete` | a run can't be stopped from inside but by the end of its main task |
 //! | `test_log_traceback`, `test_error_in_call_soon`, `test__register_task_*`, `test__enter_task*`, `test__leave_task*`, `test__unregister_task*` | about asyncio's inner functions |
 //! | `test_log_destroyed_pending_task`, `test_task_del_collect` | a run owns its tasks: none is destroyed while it waits, and no collector runs |
-//! | `test_env_var_debug` | a switch of the interpreter |
+//! | `test_env_var_debug` | `runtime_debug.rs` has it |
 
 #[path = "task_order/trace.rs"]
 mod trace;
@@ -22,7 +22,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use cede::task::{Awaitable, Builder, Promise, call_later};
+use cede::task::{Awaitable, Builder, Promise, all_tasks, call_later};
 use cede::{
     JoinHandle, Runner, call_soon, catch_cancelled, current, finally, sleep, spawn, time, try_spawn,
     yield_now,
@@ -54,6 +54,28 @@ fn a_task_that_waits_for_its_own_end_is_told_so() {
         let error = task.join().unwrap_err();
         assert_eq!(error.to_string(), "a task can't wait for its own end");
     });
+}
+
+// test_other_loop_future
+#[test]
+fn a_task_of_another_run_can_be_joined_when_it_has_ended_and_not_before() {
+    let other = Runner::builder().virtual_time(true).build();
+    let spawned = || {
+        let task = spawn(|| {
+            sleep(SECOND);
+            1
+        });
+        yield_now();
+        task
+    };
+    let task = other.run(spawned).unwrap();
+    run(|| {
+        let refused = "the task belongs to another run, which does not go on while this one waits";
+        assert_eq!(task.join().unwrap_err().to_string(), refused);
+        assert_eq!(task.join_cloned().unwrap_err().to_string(), refused);
+    });
+    other.run(|| sleep(2 * SECOND)).unwrap();
+    assert_eq!(run(|| task.join().unwrap()), 1);
 }
 
 // test_task_repr
@@ -89,6 +111,22 @@ fn a_task_is_made_without_naming_the_run_and_has_the_name_that_it_was_given() {
         let task = Builder::new().name("No-op").spawn(|| current().unwrap().name());
         assert_eq!(task.name(), "No-op");
         assert_eq!(task.join().unwrap(), "No-op");
+    });
+}
+
+// test_task_repr_wait_for
+#[test]
+fn a_task_says_what_it_waits_for() {
+    run(|| {
+        let promise = Promise::<()>::new();
+        let task = waits_for(&promise);
+        yield_now();
+        let all = all_tasks();
+        let handle = all.iter().find(|handle| handle.id() == task.id()).unwrap();
+        let waits_for = handle.waits_for().unwrap();
+        assert!(waits_for.starts_with("joins a promise made at tests/cpython_tasks.rs:"), "{waits_for}");
+        promise.set_result(()).unwrap();
+        task.join().unwrap();
     });
 }
 
@@ -475,7 +513,8 @@ fn a_panic_that_takes_the_place_of_a_cancellation_is_how_the_task_ends() {
     });
 }
 
-// test_current_task, test_current_task_no_running_loop, test_current_task_with_implicit_loop
+// test_current_task, test_current_task_no_running_loop, test_current_task_no_running_loop_implicit,
+// test_current_task_with_implicit_loop
 #[test]
 fn the_current_task_is_the_one_that_runs_and_none_outside() {
     assert!(current().is_none());

@@ -13,9 +13,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use cede::task::{Awaitable, Promise, gather, gather_results, shield};
+use cede::task::{Awaitable, Member, Promise, gather, gather_results, shield};
 use cede::{JoinError, JoinHandle, sleep, spawn, time, try_spawn, yield_now};
-use trace::{SECOND, log, logged, reported, run};
+use trace::{log, logged, reported, run};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -47,7 +47,7 @@ fn shown(results: Vec<Result<u32, JoinError>>) -> Vec<String> {
     results.into_iter().map(|result| result.map_or_else(|e| e.to_string(), |v| v.to_string())).collect()
 }
 
-fn gives_the_values_in_order<A: Awaitable<Output = u32>>(wrap: fn(&[Promise<u32>]) -> Vec<A>) {
+fn gives_the_values_in_order<A: Member<Value = u32>>(wrap: fn(&[Promise<u32>]) -> Vec<A>) {
     run(|| {
         let all @ [a, b, c] = &promises();
         let fut = gather(wrap(all));
@@ -71,28 +71,30 @@ fn a_gather_gives_the_values_in_the_order_of_its_members() {
     gives_the_values_in_order(tasks);
 }
 
-// test_result_exception_success
-#[test]
-fn a_gather_of_results_gives_the_values_in_the_order_of_its_members() {
+fn gives_results_in_order<A: Member<Value = u32>>(wrap: fn(&[Promise<u32>]) -> Vec<A>) {
     run(|| {
-        for wrap in [true, false] {
-            let all @ [a, b, c] = &promises();
-            let joined = tasks(all);
-            let fut = if wrap { gather_results(joined) } else { gather_results(tasks(all)) };
-            fut.on_done(|| log("done"));
-            b.set_result(1).unwrap();
-            a.set_result(2).unwrap();
-            settle();
-            assert!(!fut.is_finished());
-            c.set_result(3).unwrap();
-            settle();
-            assert_eq!(logged(), ["done"]);
-            assert_eq!(shown(fut.join().unwrap()), ["2", "1", "3"]);
-        }
+        let all @ [a, b, c] = &promises();
+        let fut = gather_results(wrap(all));
+        fut.on_done(|| log("done"));
+        b.set_result(1).unwrap();
+        a.set_result(2).unwrap();
+        settle();
+        assert!(!fut.is_finished());
+        c.set_result(3).unwrap();
+        settle();
+        assert_eq!(logged(), ["done"]);
+        assert_eq!(shown(fut.join().unwrap()), ["2", "1", "3"]);
     });
 }
 
-fn ends_with_the_first_error<A: Awaitable<Output = u32>>(wrap: fn(&[Promise<u32>]) -> Vec<A>) {
+// test_result_exception_success
+#[test]
+fn a_gather_of_results_gives_the_values_in_the_order_of_its_members() {
+    gives_results_in_order(as_they_are);
+    gives_results_in_order(tasks);
+}
+
+fn ends_with_the_first_error<A: Member<Value = u32>>(wrap: fn(&[Promise<u32>]) -> Vec<A>) {
     run(|| {
         let all @ [a, b, c, d, e] = &promises();
         let fut = gather(wrap(all));
@@ -121,7 +123,7 @@ fn a_gather_ends_with_the_first_error() {
     ends_with_the_first_error(tasks);
 }
 
-fn gives_errors_as_values<A: Awaitable<Output = u32>>(wrap: fn(&[Promise<u32>]) -> Vec<A>) {
+fn gives_errors_as_values<A: Member<Value = u32>>(wrap: fn(&[Promise<u32>]) -> Vec<A>) {
     run(|| {
         let all @ [a, b, c, d] = &promises();
         let fut = gather_results(wrap(all));
@@ -258,7 +260,7 @@ fn cancelling_the_task_that_waits_for_a_gather_cancels_its_members_and_what_they
         let fut = Rc::new(Cell::new(None));
         let slot = Rc::clone(&fut);
         let outer = spawn(move || {
-            let fut = Rc::new(gather([&*one, &*two]).into_parts());
+            let fut = Rc::new(gather([&*one, &*two]));
             slot.set(Some(Rc::clone(&fut)));
             let _ = fut.join();
             log("unreachable");

@@ -3,7 +3,7 @@
 //!
 //! | left out | why |
 //! |---|---|
-//! | `test_wait_errors`, `test_wait_invalid_args`, `test_as_completed_invalid_args` | what is no set of handles does not compile |
+//! | `test_wait_errors`, `test_wait_invalid_args`, `test_as_completed_invalid_args` | what is no set of handles does not compile; an empty one is waited for in no time, where Python refuses it |
 //! | coroutines in `test_as_completed*` | the members are handles; a function is spawned first |
 //! | the async iterators in `test_as_completed*` | there is one kind of iterator, whose `next` waits |
 //! | `test_as_completed_reverse_wait` | the iterator gives members that have ended, and not futures to wait for in any order |

@@ -9,9 +9,9 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use cede::sync::Queue;
+use cede::task::{Builder, gather};
 use cede::{
-    JoinHandle, OnDeadlock, RunError, Runner, catch_cancelled, current, finally, sleep, spawn, spawn_named,
-    yield_now,
+    JoinHandle, OnDeadlock, RunError, Runner, catch_cancelled, current, finally, sleep, spawn, yield_now,
 };
 use trace::{Logs, SECOND, log, logged, reported};
 
@@ -194,13 +194,13 @@ fn a_task_that_catches_every_cancellation_is_given_up_and_the_others_are_ended()
     let ((), reports) = reported(|| {
         let runner = runner();
         started(&runner, || {
-            spawn_named("stubborn", || {
+            Builder::new().name("stubborn").spawn(|| {
                 let _held = Logs("unreachable");
                 loop {
                     let _caught = catch_cancelled(forever);
                 }
             });
-            spawn_named("swallows", || {
+            Builder::new().name("swallows").spawn(|| {
                 let _held = Logs("unreachable");
                 loop {
                     let _ = std::panic::catch_unwind(forever);
@@ -311,4 +311,39 @@ fn a_main_task_that_waits_for_what_another_task_has_is_ended_after_a_deadlock() 
     });
     assert!(matches!(error, Err(RunError::Deadlock(_))), "{error:?}");
     assert_eq!(logged(), ["main goes on"]);
+}
+
+#[test]
+fn a_main_task_that_waits_for_one_that_catches_every_cancellation_is_ended_after_a_deadlock() {
+    let runner = runner();
+    let error = runner.run(|| {
+        let task = spawn(|| {
+            loop {
+                let _ = catch_cancelled(forever);
+            }
+        });
+        let task: JoinHandle<()> = task;
+        let _held = Logs("main");
+        let _ = task.join();
+        log("unreachable");
+    });
+    assert!(matches!(error, Err(RunError::Deadlock(_))), "{error:?}");
+    assert_eq!(logged(), ["main"]);
+    let (closed, reports) = reported(|| runner.close());
+    closed.unwrap();
+    assert_eq!(reports.len(), 1);
+    assert!(reports[0].contains("can't be ended"), "{reports:?}");
+}
+
+#[test]
+fn a_main_task_that_waits_for_what_is_in_another_run_is_ended_after_a_deadlock() {
+    let other = runner();
+    let task: Rc<RefCell<Option<JoinHandle<()>>>> = Rc::default();
+    started(&other, || drop(task.replace(Some(spawn(forever)))));
+    let task = task.take().unwrap();
+    let error = runner().run(|| drop(gather([&task]).join()));
+    assert!(matches!(error, Err(RunError::Deadlock(_))), "{error:?}");
+    assert!(!task.is_finished());
+    other.close().unwrap();
+    assert!(task.is_finished());
 }

@@ -15,18 +15,24 @@ use std::rc::Rc;
 use cede::generator::Builder;
 use cede::io::{Readiness, Watched};
 use cede::net::{Incoming, TcpListener, TcpStream};
-use cede::runtime::{self, CancelWait, Waiter};
+use cede::runtime::{
+    self, CancelWait, Handle, RemoteJoinError, RemoteJoinHandle, RemoteJoining, RunEnded, Waiter,
+};
 use cede::stack::{StackError, Stats};
 use cede::sync::{
-    AcquiringLock, AcquiringPermit, Barrier, BoundedSemaphore, BrokenBarrier, Condition, DoneTooOften, Event,
-    GetNowaitError, Getting, Lock, LockGuard, NotAcquired, Permit, PutError, PutNowaitError, Putting, Queue,
-    QueueShutDown, ReleasedTooOften, Semaphore, WaitingForEvent,
+    AcquiringLock, AcquiringPermit, Barrier, BoundedSemaphore, BrokenBarrier, Condition, Condvar,
+    DoneTooOften, Event, Fifo, GetNowaitError, Getting, JoiningQueue, Lifo, LifoQueue, Lock, LockGuard,
+    Locking, Mutex, MutexGuard, NotAcquired, Permit, Priority, PriorityQueue, PutError, PutNowaitError,
+    Putting, Queue, QueueBy, QueueShutDown, ReleasedTooOften, Semaphore, WaitTimeoutResult, WaitingForEvent,
 };
 use cede::sync::{
     Lazy, OnceCell, ReadingRwLock, RwLock, RwLockReadGuard, RwLockWriteGuard, SetError, WaitingForValue,
     WritingRwLock, broadcast, mpsc, oneshot, watch,
 };
-use cede::task::{DoneCallback, First, InvalidState, Joining, Promise, Race};
+use cede::task::{
+    self, AsCompleted, CallHandle, DoneCallback, End, First, Gather, GatherResults, InvalidState, Joining,
+    Promise, Race, ReturnWhen, Shield, Waited,
+};
 use cede::time::{After, Timeout, TimeoutOver};
 use cede::{
     AlreadyEntered, BlockPanicked, Cancelled, Closing, Deadlock, DelegateInfo, Elapsed, ExitStack, Fallible,
@@ -164,6 +170,13 @@ fn tasks() -> Vec<&'static str> {
         Deadlock: true, true;
         StuckTask: true, true;
         TaskReport: true, true;
+        Handle: true, true;
+        RunEnded: true, true;
+        RemoteJoinHandle<u8>: true, true;
+        RemoteJoinHandle<Single>: true, true;
+        RemoteJoinHandle<Local>: false, false;
+        RemoteJoinError: true, true;
+        RemoteJoining<'static, u8>: false, false;
         Waiter: false, false;
         CancelWait: true, true;
 
@@ -171,9 +184,20 @@ fn tasks() -> Vec<&'static str> {
         DoneCallback: false, false;
         Promise<u8>: false, false;
         InvalidState<Single>: true, false;
+        End: false, false;
+        Gather<Vec<u8>>: false, false;
+        Gather<(u8, u8)>: false, false;
+        GatherResults<Vec<u8>>: false, false;
+        Shield<u8>: false, false;
+        ReturnWhen: true, true;
+        Waited<u8>: true, true;
+        Waited<Local>: false, false;
+        AsCompleted<End>: false, false;
         JoinError: false, false;
         Joining<'static, u8>: false, false;
         TaskHandle: false, false;
+        task::Builder: true, true;
+        CallHandle: false, false;
         TaskGroup: false, false;
         Scope<'static, 'static>: false, false;
         ScopedJoinHandle<'static, u8>: false, false;
@@ -198,6 +222,14 @@ fn shared() -> Vec<&'static str> {
         LockGuard<'static>: false, true;
         AcquiringLock<'static>: false, false;
         NotAcquired: true, true;
+        Mutex<u8>: true, true;
+        Mutex<Single>: true, true;
+        Mutex<Local>: false, false;
+        MutexGuard<'static, u8>: false, true;
+        MutexGuard<'static, Single>: false, false;
+        Locking<'static, u8>: false, false;
+        Condvar: true, true;
+        WaitTimeoutResult: true, true;
         Event: true, true;
         WaitingForEvent<'static>: false, false;
         Semaphore: true, true;
@@ -212,9 +244,17 @@ fn shared() -> Vec<&'static str> {
         Queue<u8>: true, true;
         Queue<Single>: true, true;
         Queue<Local>: false, false;
+        QueueBy<Single, Lifo>: true, true;
+        LifoQueue<Local>: false, false;
+        PriorityQueue<Single>: true, true;
+        PriorityQueue<Local>: false, false;
+        Fifo: true, true;
+        Lifo: true, true;
+        Priority: true, true;
         DoneTooOften: true, true;
-        Getting<'static, u8>: false, false;
-        Putting<'static, u8>: false, false;
+        Getting<'static, u8, Fifo>: false, false;
+        Putting<'static, u8, Lifo>: false, false;
+        JoiningQueue<'static, u8, Priority>: false, false;
         QueueShutDown: true, true;
         GetNowaitError: true, true;
         PutError<Single>: true, false;
@@ -302,7 +342,8 @@ fn streams() -> Vec<&'static str> {
 }
 
 /// Types that are `pub` for the sake of a sealed trait and that nobody can name.
-const UNNAMEABLE: &[&str] = &["Completion", "Failure", "Panic", "Record", "TaskCore"];
+const UNNAMEABLE: &[&str] =
+    &["Completion", "Exclusive", "Failure", "Heap", "InTuple", "Iterated", "Panic", "Record", "TaskCore"];
 
 /// The matrix leaves no public type out: lints see to it that what is `pub` can be reached.
 fn assert_names_all(named: &[&str]) {

@@ -8,8 +8,9 @@ use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 
 use cede::sync::Queue;
+use cede::task::Builder;
 use cede::{Generator, JoinHandle, Runner, Yielder, catch_cancelled, current, finally, no_cancel, no_switch};
-use cede::{sleep, spawn, spawn_named, yield_now};
+use cede::{sleep, spawn, yield_now};
 use trace::{Logs, SECOND, log, logged, panic_text, reported, run, silent_panic, tick, ticking};
 
 fn forever() {
@@ -269,7 +270,7 @@ fn a_task_that_swallows_every_cancellation_is_given_up_named_and_leaked() {
             let runner = Runner::builder().virtual_time(true).build();
             runner
                 .run(|| {
-                    drop(spawn_named("stubborn", || {
+                    drop(Builder::new().name("stubborn").spawn(|| {
                         let _held = Logs("never dropped");
                         loop {
                             let _ = panic::catch_unwind(forever);

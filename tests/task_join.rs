@@ -7,8 +7,9 @@ use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 
-use cede::{JoinError, JoinHandle, call_soon, current, sleep, spawn, spawn_named, try_spawn, yield_now};
-use trace::{SECOND, log, logged, panic_text, reported, run, silent_panic, text_of};
+use cede::task::Builder;
+use cede::{JoinError, JoinHandle, call_soon, current, sleep, spawn, try_spawn, yield_now};
+use trace::{SECOND, log, logged, panic_text, reported, run, silent_panic, text_of, ticking, ticks};
 
 #[test]
 fn join_gives_the_value_once_and_then_says_that_it_was_taken() {
@@ -97,6 +98,26 @@ fn join_errors_become_io_errors_with_their_text() {
 }
 
 #[test]
+fn a_task_that_asks_for_its_own_end_is_told_so_a_tick_later() {
+    ticking(|| {
+        let own: Rc<Cell<Option<JoinHandle<()>>>> = Rc::default();
+        let inner = Rc::clone(&own);
+        let done = Rc::new(Cell::new(false));
+        let set = Rc::clone(&done);
+        own.set(Some(spawn(move || {
+            let own = inner.take().unwrap();
+            assert_eq!(ticks(|| assert!(own.join().unwrap_err().is_await_self())), 1);
+            assert_eq!(ticks(|| assert!(own.join_cloned().unwrap_err().is_await_self())), 1);
+            set.set(true);
+        })));
+        for _ in 0..4 {
+            yield_now();
+        }
+        assert!(done.get());
+    });
+}
+
+#[test]
 fn a_task_that_joins_itself_gets_an_error_from_either_join() {
     run(|| {
         let own: Rc<Cell<Option<JoinHandle<u8>>>> = Rc::default();
@@ -148,7 +169,7 @@ fn an_error_or_a_panic_that_nobody_asked_for_is_reported_once() {
     let ((), reports) = reported(|| {
         run(|| {
             drop(try_spawn(|| Err::<(), _>("the disk is full")));
-            drop(spawn_named("worker", || silent_panic("went wrong")));
+            drop(Builder::new().name("worker").spawn(|| silent_panic("went wrong")));
             let kept = try_spawn(|| Err::<(), _>("late"));
             yield_now();
             yield_now();
@@ -269,7 +290,7 @@ fn tasks_have_numbers_names_and_the_place_of_their_spawn() {
         assert_eq!((main.id(), main.name()), (1, "Task-1".to_owned()));
         let plain = spawn(|| current().unwrap().name());
         let line = line!() - 1;
-        let named = spawn_named("named", || {
+        let named = Builder::new().name("named").spawn(|| {
             let me = current().unwrap();
             me.set_name("renamed");
             me

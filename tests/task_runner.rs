@@ -9,9 +9,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use cede::sync::Queue;
-use cede::{
-    JoinHandle, OnDeadlock, RunError, Runner, current, finally, sleep, spawn, spawn_named, yield_now,
-};
+use cede::task::Builder;
+use cede::{JoinHandle, OnDeadlock, RunError, Runner, current, finally, sleep, spawn, yield_now};
 use trace::{Logs, SECOND, log, logged, panic_text, reported, silent_panic};
 
 fn runner() -> Runner {
@@ -53,12 +52,12 @@ fn close_cancels_in_the_order_of_making_waits_and_reports_errors() {
         runner
             .run(|| {
                 for name in ["one", "two", "three"] {
-                    drop(spawn_named(name, move || {
+                    drop(Builder::new().name(name).spawn(move || {
                         let _held = Logs(name);
                         finally(forever, || sleep(SECOND));
                     }));
                 }
-                drop(spawn_named("fails", || finally(forever, || silent_panic("clean-up"))));
+                drop(Builder::new().name("fails").spawn(|| finally(forever, || silent_panic("clean-up"))));
                 yield_now();
             })
             .unwrap();
@@ -159,7 +158,7 @@ fn a_deadlock_names_each_task_what_it_waits_for_and_its_place() {
     let error = runner()
         .run(|| {
             lines.borrow_mut().push(line!() + 1);
-            let getter = spawn_named("getter", move || queue.get().is_ok());
+            let getter = Builder::new().name("getter").spawn(move || queue.get().is_ok());
             lines.borrow_mut().push(line!() + 1);
             let group = spawn(move || {
                 cede::scope(|s| {
@@ -188,7 +187,7 @@ fn a_deadlock_names_each_task_what_it_waits_for_and_its_place() {
     assert_eq!(text.next(), Some("deadlock: 4 tasks wait and nothing can wake them"));
     text.next();
     let width = gets.len();
-    let getter = format!("  task 2 \"getter\"  {gets:width$}  spawned at {file}:{}:26", lines[0]);
+    let getter = format!("  task 2 \"getter\"  {gets:width$}  spawned at {file}:{}:56", lines[0]);
     assert_eq!(text.next(), Some(getter.as_str()));
     let group = format!("  task 3 \"Task-3\"  {:width$}  spawned at {file}:{}:25", expected[2].1, lines[1]);
     assert_eq!(text.next(), Some(group.as_str()));

@@ -239,8 +239,8 @@ fn a_scope_that_is_shutting_down_takes_no_children_and_drops_the_closure() {
             refused.join().unwrap_err()
         });
         let error = result.unwrap();
-        assert!(error.error().unwrap().is::<SpawnError>());
-        assert_eq!(error.to_string(), "the group takes no more tasks: it is shutting down or closed");
+        assert_eq!(error.error().unwrap().downcast_ref(), Some(&SpawnError::ShuttingDown));
+        assert_eq!(error.to_string(), "the group takes no more tasks: it is shutting down");
     });
 }
 
@@ -382,5 +382,72 @@ fn a_group_can_be_cancelled_and_takes_no_more_afterwards() {
         assert!(group.spawn(|| ()).join().unwrap_err().error().unwrap().is::<SpawnError>());
         group.join().unwrap();
         assert!(task.join().unwrap_err().is_cancelled());
+    });
+}
+
+#[test]
+fn a_group_with_a_block_takes_tasks_from_whoever_has_it_until_the_last_has_ended() {
+    run(|| {
+        let place: Rc<RefCell<Option<Rc<TaskGroup>>>> = Rc::default();
+        let other = Rc::clone(&place);
+        let outsider = spawn(move || {
+            sleep(SECOND);
+            let group = other.take().unwrap();
+            let inside = group.spawn(|| log("inside"));
+            sleep(2 * SECOND);
+            assert!(inside.is_finished());
+            let late = group.spawn(|| log("late"));
+            let error = late.join().unwrap_err();
+            assert_eq!(error.error().unwrap().downcast_ref(), Some(&SpawnError::Finished));
+            assert_eq!(error.to_string(), "the group takes no more tasks: it is over");
+        });
+        let value = TaskGroup::run(|group| {
+            place.replace(Some(Rc::clone(group)));
+            group.spawn(|| sleep(2 * SECOND));
+            Ok::<_, io::Error>("value")
+        });
+        log("left");
+        assert_eq!(value.unwrap(), "value");
+        outsider.join().unwrap();
+        assert_eq!(logged(), ["inside", "left"]);
+    });
+}
+
+#[test]
+fn the_error_of_a_groups_block_comes_after_those_of_its_tasks() {
+    run(|| {
+        let errors = TaskGroup::run(|group| {
+            group.try_spawn(|| {
+                let _guard = Logs("cancelled");
+                let Err(_) = catch_cancelled(forever) else { unreachable!() };
+                Err::<(), _>(io::Error::other("of the task"))
+            });
+            yield_now();
+            Err::<(), _>(io::Error::other("of the block"))
+        });
+        assert_eq!(logged(), ["cancelled"]);
+        let errors: Vec<_> = errors.unwrap_err().iter().map(ToString::to_string).collect();
+        assert_eq!(errors, ["of the task", "of the block"]);
+    });
+}
+
+#[test]
+fn a_cancellation_of_a_groups_block_ends_its_tasks_and_goes_on() {
+    run(|| {
+        let task = spawn(|| {
+            TaskGroup::run(|group| {
+                group.spawn(|| {
+                    let _guard = Logs("child");
+                    forever();
+                });
+                forever();
+                Ok::<_, io::Error>(())
+            })
+        });
+        yield_now();
+        yield_now();
+        task.cancel();
+        assert!(task.join().unwrap_err().is_cancelled());
+        assert_eq!(logged(), ["child"]);
     });
 }

@@ -53,6 +53,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/generator/yielder.rs",
     "src/runtime/guarded.rs",
     "src/runtime/holder.rs",
+    "src/runtime/interrupt.rs",
     "src/runtime/park.rs",
     "src/runtime/prefetch.rs",
     "src/runtime/run_queue.rs",
@@ -63,8 +64,10 @@ const UNSAFE_FILES: &[&str] = &[
     "src/runtime/task.rs",
     "src/runtime/wait_list.rs",
     "src/runtime/waiter.rs",
+    "src/sync/mutex.rs",
     "src/sync/rwlock.rs",
     "src/task/group.rs",
+    "src/task/handle.rs",
     "src/task/scope.rs",
     "src/task/select.rs",
     "src/task/spawn.rs",
@@ -84,7 +87,9 @@ const UNSAFE_FILES: &[&str] = &[
     "src/stack/thread.rs",
     "tests/net_limits.rs",
     "tests/overflow.rs",
+    "tests/runtime_interrupt.rs",
     "tests/sync_allocation.rs",
+    "tests/sync_memory.rs",
 ];
 
 /// Single-file examples that do a whole job and may be longer than the others.

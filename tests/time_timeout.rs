@@ -126,7 +126,7 @@ fn the_handle_moves_the_deadline_as_long_as_the_block_runs() {
         assert_eq!(value, 5);
         assert!(!kept.expired());
         let error = kept.reschedule(Some(now())).unwrap_err();
-        assert_eq!(error.to_string(), "the timeout is over and can't be moved");
+        assert_eq!(error.to_string(), "the timeout is over, since its block was left, and can't be moved");
         sleep(5 * SECOND);
     });
 }

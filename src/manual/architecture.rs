@@ -9,14 +9,18 @@
 //! | `stack` | memory: slots, guards, the pool of a thread, the report of an overflow | what runs on a stack |
 //! | `coroutine` | the switch between two stacks, which coroutine is the innermost, growth, a thread's end | values, errors, Python |
 //! | `generator` | the protocol: states, send, throw, close, delegation, scopes, context managers | any runtime |
-//! | `runtime` | tasks on one thread, the scheduler, the clock, timers, and the one door to suspension | what tasks wait for |
-//! | `task` | spawning, joining, cancelling, scopes, groups, `race` and `select!` | time, queues |
-//! | `time` | sleeping and timeouts, under the clock of the run | queues |
-//! | `sync` | what tasks share: queues | sockets, files |
+//! | `runtime` | tasks on one thread, the scheduler, the clock, timers, the reactor, other threads, and the one door to suspension | what tasks wait for |
+//! | `task` | spawning, joining, cancelling; promises, scopes and groups, gathers, `select!`, context variables | locks, queues |
+//! | `time` | sleeping and timeouts, under the clock of the run | locks, queues |
+//! | `sync` | what tasks share, on one thread or several: locks, events, queues, channels | sockets, files |
+//! | `io` | any descriptor that can be waited for | protocols |
+//! | `net` | TCP, names | |
 //!
 //! What is absent matters as much as what is there:
 //! - only `coroutine.rs` knows corosensei;
 //! - only `runtime/park.rs` suspends a task;
+//! - only `runtime/reactor` knows polling, and `runtime` knows nothing of sockets;
+//! - all that `sync` has lies under the lock of `runtime/guarded.rs`, and all that comes from other threads goes through `runtime/inbox.rs`;
 //! - `unsafe` stands in the files that the test lists, and nowhere else;
 //! - generators know nothing of schedulers: they work on any thread, inside and outside of tasks.
 //!
@@ -88,26 +92,52 @@
 //!
 //! # A tick
 //!
-//! The scheduler works in ticks, as asyncio's loop does. Timers that are due are put behind what is ready already, then
-//! exactly the entries that are in the run queue now are carried out, in order; what they add waits for the next tick. An
-//! entry is a step of a task, a timer, or a callback. So the number of ticks that a wake-up takes is asyncio's, and a port
-//! interleaves as it did in Python. When nothing is ready the clock is asked how long to wait for the next deadline: the
-//! system's says how long, the virtual one goes there. When there is no deadline either, the run is over: every task waits,
-//! and the report of the deadlock says for what.
+//! The scheduler works in ticks, as asyncio's loop does. Behind what is ready already it puts the tasks whose I/O is ready, what other threads
+//! have sent, and the timers that are due; then exactly the entries that are in the run queue now are carried out, in order, and what they
+//! add waits for the next tick. An entry is a step of a task, a timer, or a callback. So the number of ticks that a wake-up takes is
+//! asyncio's, and a port interleaves as it did in Python. When nothing is ready the clock is asked how long to wait for the next deadline:
+//! the system's says how long, the virtual one goes there. When there is no deadline either, no I/O, and no other thread that could
+//! wake anybody, the run is over: every task waits, and the report of the deadlock says for what.
 //!
 //! # A wait
 //!
 //! What can be waited for is an `Operation`, which is tried first. If it isn't complete:
-//! 1. its node, which lies on the stack of the task that waits, is linked into the list of what it waits for;
+//! 1. its node, which lies on the stack of the task that waits, is linked into the list of what it waits for. Where another thread
+//!    may have come between, the operation looks once more under the lock, and has itself woken if there is something;
 //! 2. the task is parked: `park` checks that this may be, and switches to the scheduler;
-//! 3. whoever changes the state takes the first node out of the list and makes its task ready, and does no more: the
-//!    item or the turn is taken by the task when it runs;
+//! 3. whoever changes the state completes the first node of the list and makes its task ready, and does no more. A queue takes
+//!    the node out; a lock leaves it at its place, so that nobody overtakes the one who was woken;
 //! 4. the task runs, tries again, and takes its node out if it is still there, however the wait ends.
 //!
 //! Waiting allocates nothing. A task that was woken and leaves without its turn, because it was cancelled or another operation
 //! of a `select!` won, hands the wake-up on to the next one in the list.
 //!
-//! # A cancellation
+//! ```text
+//!                      attempt ──── complete ────────────────────────▶ output
+//!                         │ not yet                                       ▲
+//!                         ▼                                               │
+//!       ┌──────────▶ register ──▶ park ──▶ woken ──▶ attempt ── complete ─┤
+//!       │                           │                   │              withdraw
+//!       └──────── withdraw ◀────────┼─────── not yet ───┘
+//!                                   └──▶ cancelled ──▶ withdraw ──▶ unwind
+//! ```
+//!
+//! # What is shared
+//!
+//! Everything in `sync` is a few words of state and its lists, in a `Guarded`: a lock that costs the first thread that uses it two stores and
+//! two loads, and becomes an ordinary mutex when a second thread comes. Nothing of users runs under it. A task is woken under it too:
+//! if its run is the one that the thread is in, it goes into the run queue at once, else into the inbox of its run, which notifies
+//! the reactor at most once for each sleep. [`soundness`](super::soundness) says who may touch what.
+//!
+//! # An end
+//!
+//! Tasks, promises, gathers and shields have a result one day. What they have in common is an `Outcome`: whether it has come, how it failed, and
+//! a request to cancel; `Awaitable` is the face of it that users see. The end is told by a `Completion`, one list in which tasks that join and
+//! functions that are to be called stand in the order in which they came. A function is a `Callback`, which is asyncio's handle: it is
+//! owned by the list, the timer or the run queue that it is in, and can be taken back from any of them. Groups, gathers, `wait` and
+//! the others are built on such callbacks, so that each takes as many ticks as its original.
+//!
+//! //! # A cancellation
 //!
 //! A request is a count in the task's record and, where the task is parked, an order to raise an unwind at its next step. Its
 //! payload names the task. [`cancellation`](super::cancellation) says what may catch it. A `scope` comes back when its
@@ -124,9 +154,49 @@
 //! A slot that was not given back, because its generator was leaked, is never used again, unmapped or
 //! trimmed, also when its thread ends: there may be borrows of it.
 //!
+//! # Files
+//!
+//! | `runtime/` | |
+//! |---|---|
+//! | `run_queue`, `timers`, `clock` | what is ready; what is due, and when; real and virtual time |
+//! | `scheduler`, `prefetch` | the tick; what it has the processor fetch for the steps that come next |
+//! | `task`, `signals` | the record of a task; the bits in it that say what is out of the ordinary, all in one byte |
+//! | `park`, `operation`, `waiter`, `wait_list` | the door to suspension; what can be waited for; whom to wake; who waits |
+//! | `completion`, `outcome`, `callback` | the end of something: who is told; what it is; a function to call |
+//! | `guarded`, `holder` | the lock of what is shared; who holds a thing, for reports |
+//! | `inbox`, `outside`, `handle`, `remote` | the door for other threads; where all that comes from elsewhere is heard; a run as other threads see it; tasks that they have started |
+//! | `blocking`, `interrupt` | threads for what blocks; Ctrl-C |
+//! | `with_deadline` | an operation, but not for ever |
+//! | `reactor/` | descriptors, by edge; epoll by itself, and what all systems have |
+//! | `builder`, `runner`, `shutdown` | settings; a run from its beginning to its end; tasks that don't end by themselves |
+//! | `report` | deadlocks, and errors that nobody asked about |
+//!
+//! | `task/` | |
+//! |---|---|
+//! | `spawn`, `builder`, `handle` | making tasks; with settings; knowing oneself and the others |
+//! | `join`, `joining`, `awaitable` | their handles and errors; waiting for an end; what has one |
+//! | `promise`, `gather`, `shield` | other things that have one: what somebody else gives, several results as one, one that is cancelled alone |
+//! | `member`, `members` | what those are made of: handles and closures |
+//! | `wait`, `as_completed`, `wait_for`, `timeout` | the first or all, in the order in which they come, not too long |
+//! | `latch`, `alarm` | the wait and the timer that all of these use |
+//! | `call` | functions that are called soon or later |
+//! | `cancel` | catching by name, clean-up that waits, stretches that are not interrupted |
+//! | `group`, `scope` | tasks that end together; with borrows |
+//! | `select` | the first of several operations |
+//!
+//! | `sync/` | |
+//! |---|---|
+//! | `queue` | the model of a type here: read it first. In `queue/`: the order in which items come out, the operations |
+//! | `lock`, `event`, `semaphore`, `bounded_semaphore`, `condition`, `barrier` | asyncio's |
+//! | `mutex`, `condvar`, `rwlock` | std's shapes |
+//! | `notified` | what conditions of both kinds are made of |
+//! | `mpsc`, `oneshot`, `broadcast`, `watch`, `channel` | channels, and what they have in common |
+//! | `once_cell`, `lazy` | values that are made once |
+//!
 //! # Where to begin reading
 //!
 //! `coroutine.rs` (the switch and its invariants), `generator/core.rs` (the states), `generator/record.rs` (every operation),
 //! `generator/yielder.rs` (the body's side). Then `stack/pool.rs` and `generator/delegation.rs`, which are the
 //! subtle ones. For tasks: `runtime/wait_list.rs`, `runtime/task.rs`, `runtime/scheduler.rs` and `runtime/park.rs`, in this
-//! order, then `sync/queue.rs` as the model of what is waited for, and `task/scope.rs`. `examples/tour` uses all of it.
+//! order, then `sync/queue.rs` as the model of what is waited for, and `task/scope.rs`. What concerns several threads begins at
+//! `runtime/guarded.rs`. `examples/tour` and `examples/ports` use all of it.

@@ -34,7 +34,7 @@
 //! | the task | what happens |
 //! |---|---|
 //! | waits | its wait is taken back, and it unwinds at its next step |
-//! | waits for the end of another task | that one is cancelled, and the wait ends with it, as in asyncio |
+//! | joins another task, a promise, a gather or a shield | that one is cancelled, and the wait ends with it, as in asyncio |
 //! | is ready, after a wake-up or `yield_now` | it unwinds at its next step: a wake-up in the same tick loses, and what it stood for (an item, a turn) goes to the next one who waits |
 //! | has not begun | its closure is dropped and never runs |
 //! | is running, and cancels itself | it goes on to its next suspension; if it ends before, it counts as cancelled |
@@ -46,8 +46,21 @@
 //! # Operations lose nothing
 //!
 //! An [`Operation`](crate::Operation) that is interrupted has had no effect: no item has left the queue, no turn
-//! has been used up. Where something is lost all the same, such as the item of an interrupted
-//! [`put`](crate::sync::Queue::put), the documentation of the method says so under "Cancellation".
+//! has been used up. One that was woken for something and is cancelled before it runs hands that on. Where something is lost all the
+//! same, such as the item of an interrupted [`put`](crate::sync::Queue::put), the documentation of the method says so under
+//! "Cancellation".
+//!
+//! | a task is cancelled while it | |
+//! |---|---|
+//! | waits for a lock, a permit, an item, a place, an event | leaves the line; a turn that it was woken for goes to the next |
+//! | waits for a condition | takes the lock again first, however long that is, and hands a notification on |
+//! | joins a task or a promise | cancels it, and goes on when it has ended: with its value, if it gives one all the same |
+//! | joins a gather | cancels all its members |
+//! | joins a shield | ends the shield alone; the inner task goes on |
+//! | is in `wait`, `as_completed`, `select!` | leaves all of them alone |
+//! | is in a scope or group | cancels the children, and waits for them |
+//! | is in [`unblock`](crate::runtime::unblock) | leaves the function to itself; what it gives is dropped |
+//! | reads or writes a stream | nothing was read or written by that call |
 //!
 //! # Requests are counted
 //!
@@ -86,7 +99,7 @@
 //! | [`catch_cancelled`] | gives the cancellation as a value, Python's `except CancelledError`. [`Cancelled::resume`] lets it go on |
 //! | [`finally`] | runs a clean-up that may wait, and lets it go on |
 //! | [`no_cancel`] | keeps it out: it is delivered at the first suspension afterwards |
-//! | [`timeout`](crate::timeout), [`scope`](crate::scope) | turn their own into a result, and let all others go on |
+//! | [`timeout`](crate::timeout), [`wait_for`](crate::task::wait_for), [`scope`](crate::scope) | turn their own into a result, and let all others go on |
 //! | destructors | run; they can't stop it, and can't wait |
 //! | [`std::panic::catch_unwind`] | catches it, but gets it again |
 //!
@@ -94,6 +107,9 @@
 //! errors, a worker loop that goes on whatever happens. That such a `catch_unwind` must not let a task survive by
 //! accident is why a cancellation that was swallowed comes again at the next suspension, and at each one after
 //! that. Only [`catch_cancelled`] is a decision.
+//!
+//! A program may raise one itself, by [`Cancelled::raise`]: a task that does so and doesn't catch it has been cancelled, without
+//! a request that would be counted.
 //!
 //! ```
 //! use std::{panic::catch_unwind, time::Duration};
@@ -155,7 +171,10 @@
 //!
 //! - A `std::sync::Mutex` whose guard is held across a wait is poisoned when the wait is interrupted. Who shares it
 //!   between tasks of one thread had a problem before that: a second task that locks it blocks the thread for ever.
-//! - A `LazyLock` or `OnceLock` whose initialiser waits and is interrupted is poisoned, respectively still empty.
+//!   [`Mutex`](crate::sync::Mutex) of this crate is released, and never poisoned.
+//! - A `LazyLock` or `OnceLock` whose initialiser waits and is interrupted is poisoned, respectively still empty, and a second
+//!   task that wants it meanwhile blocks the thread. [`OnceCell`](crate::sync::OnceCell) and [`Lazy`](crate::sync::Lazy) let others
+//!   wait, and let the next one try.
 //! - Both are arguments for not waiting there; [`no_switch`] finds such places.
 //!
 //! # Generators
@@ -207,6 +226,7 @@
 //! [`TaskHandle::cancelling`]: crate::TaskHandle::cancelling
 //! [`TaskHandle::uncancel`]: crate::TaskHandle::uncancel
 //! [`catch_cancelled`]: crate::catch_cancelled
+//! [`Cancelled::raise`]: crate::Cancelled::raise
 //! [`Cancelled::resume`]: crate::Cancelled::resume
 //! [`finally`]: crate::finally
 //! [`no_cancel`]: crate::no_cancel

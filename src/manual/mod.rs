@@ -1,7 +1,7 @@
 //! The manual: chapters to read, with no items of their own.
 //!
 //! - [`generators`]: how each thing that Python's generators do is written here, rule by rule.
-//! - [`porting`]: asyncio's names beside those of this crate.
+//! - [`porting`]: Python's names beside those of this crate, asyncio's above all, and programs side by side.
 //! - [`cancellation`]: how a task is ended, what may catch that, and why it is an unwind.
 //! - [`architecture`]: what the crate is made of, and the way of a value through it.
 //! - [`soundness`]: why safe code cannot break memory with this crate, rule by rule.

@@ -105,10 +105,44 @@
 //! |---|---|
 //! | hand the item or the lock to the first who waits | if that one is cancelled in the same tick, it has to be handed back, at the right place |
 //! | wake the first, who takes it when it runs | another may come in between; the woken one then waits again |
+//! | the same, and it keeps its place in the list meanwhile, so that nobody may come in between | a list holds some who don't wait any more |
 //!
-//! The second is asyncio's. There is one moment at which an item leaves a queue, in the task that goes on with it, so
-//! none can be lost on the way. The price is a rule that each operation keeps: whoever leaves without the turn that it
-//! was woken for passes it on.
+//! Each of asyncio's types has its way, which can be seen in the order of execution, and so has each here: queues the second, locks the
+//! third, events and conditions too; a semaphore does the first: a permit is given when its waiter is woken, and comes back from one who
+//! leaves. What asyncio has not may choose: channels are like queues, a read-write lock is handed over, since several go in at once.
+//! Whatever the way, none is lost on it: whoever leaves without the turn that it was woken for passes it on. That
+//! stands in one place of each operation, `withdraw`, which runs however the wait ends.
+//!
+//! # What tasks share may be used by several threads
+//!
+//! Tasks stay on their thread, and most of what they share does too. Yet a queue between two runs is wanted, and an event that a
+//! signal handler's thread sets.
+//!
+//! | way | why not |
+//! |---|---|
+//! | types for one thread, and types for several | two of everything, and a choice to make before one knows |
+//! | a mutex or an atomic in each | each read-modify-write costs 8 ns where it was measured, more than all else that a queue does |
+//! | the state belongs to one thread, others send messages | what is in an inbox is in no list: order, `len` and cancellation need answers from afar |
+//!
+//! So there is one kind of type, and its lock costs nothing to speak of for the first thread that uses it. A second one makes it
+//! an ordinary mutex, for ever: who shares a thing does so again, and going back would need the same dance each time.
+//!
+//! # Tasks and callbacks stand in one list
+//!
+//! asyncio wakes who awaits a future by a callback like any other, so those who wait and those who are to be called come in one
+//! order, and ports depend on it. Two lists, one of tasks and one of functions, would be simpler, and would lose that. A list of boxed
+//! functions for both would need an allocation for each wait. Here a node of the list knows which of the two it stands for.
+//!
+//! # A result is taken once
+//!
+//! | way | why not |
+//! |---|---|
+//! | `join` gives a clone | results that can't be cloned could not be had |
+//! | `join` consumes the handle | a handle that was waited for with a timeout, or by two tasks, would be gone; groups and gathers look at results too |
+//! | `join` gives a reference | the result lives in the task's record, which would have to be kept, and moving it out is what most want |
+//!
+//! So the first `join` moves the value out, and a later one says that it is gone. Errors are shared by all, as they may have to go to
+//! a group, a gather and a report.
 //!
 //! # What is waited for is a value
 //!
@@ -116,6 +150,9 @@
 //! spawned for each and cancelled when one wins are another, and lose items when two win. An `Operation` is less than a
 //! future: it can be tried, linked and unlinked, it can't run code of its own, and nothing has happened until it is
 //! complete.
+//!
+//! The trait is sealed. An operation is asked things under locks and in the middle of a cancellation, and its node lies on a stack that
+//! others have pointers to; what is made of operations (`race`, `select!`) is open to all, what they are made of is not.
 //!
 //! # Cancellation unwinds
 //!

@@ -2,20 +2,23 @@
 //!
 //! A stack that can be suspended breaks things that other code takes for granted: that a function which is called returns
 //! before its caller goes on, that it returns on the thread that called it, and that it returns at all. The rules
-//! below say what of that a body may still rely on. Nothing that a user of generators needs is `unsafe`.
+//! below say what of that a body may still rely on. Nothing that a user needs is `unsafe`.
 //!
 //! # What moves between threads
 //!
 //! A generator never does: [`Generator`](crate::Generator), [`Scoped`](crate::Scoped), [`Yielder`](crate::Yielder) and
 //! references to them are neither `Send` nor `Sync`, whatever they yield. A stack may hold an `Rc`, a lock guard, a
 //! reference into a thread-local, or the address of one that the compiler keeps in a register, and no bound on the body's type
-//! says what it holds. A task stays on the thread that it began on, for the same reason.
+//! says what it holds. A task stays on the thread that it began on, for the same reason, and so do its handles: a
+//! [`JoinHandle`](crate::JoinHandle), a [`Promise`](crate::task::Promise), a callback. What crosses threads is of two kinds: the types of
+//! [`sync`](crate::sync), and closures that have not begun, with their results, which are `Send`.
 //!
 //! What is thrown need not be `Send`, though the payload of an unwind has to be. The payload remembers its thread: it is
 //! opened and dropped there only, and anywhere else what it carries is leaked.
 //!
 //! Tests: `each_public_type_crosses_threads_only_where_it_may`, `tests/ui/generator_is_not_send.rs`,
 //! `tests/ui/yielder_cannot_cross_threads.rs`, `tests/ui/scoped_cannot_cross_threads.rs`,
+//! `tests/ui/task_handles_cannot_cross_threads.rs`,
 //! `a_payload_that_goes_to_another_thread_and_back_is_whole_and_there_it_is_only_a_panic`,
 //! `a_payload_that_is_dropped_on_another_thread_leaks_what_is_bound_to_its_own`.
 //!
@@ -46,9 +49,73 @@
 //! `a_body_that_catches_its_forced_unwind_for_ever_is_leaked_and_nothing_is_used_again`,
 //! `a_scope_whose_body_can_t_be_ended_aborts_since_its_stack_borrows`.
 //!
+//! # Children that borrow
+//!
+//! The tasks of a [`scope`](crate::scope) may borrow what lives outside of it, as std's scoped threads may. `scope` comes back when all of them have
+//! ended, and not before, however its body is left: a panic and a cancellation are caught first, and the children cancelled and waited for.
+//! That wait itself can't be refused, since it is asked at the entry whether the task may wait at all, and can't be
+//! interrupted: a cancellation meanwhile only cancels the children. Where it is impossible all the same (a context manager that was
+//! entered in a task and is left in a destructor during an unwind), the process is aborted, with a message.
+//!
+//! The main function of a run may borrow too, so a run does not end before its main task has, also when it ends in a deadlock. A main
+//! task that swallows every cancellation aborts the process. Any other task owns what it holds, and one that can't be
+//! ended is leaked, with its stack and what its children have borrowed from that.
+//!
+//! Tests: `tests/task_scope.rs`, `tests/ui/task_scope_child_outlives_its_data.rs` and its neighbours,
+//! `a_main_task_that_swallows_every_cancellation_aborts_with_a_message`, `a_task_that_swallows_every_cancellation_is_given_up_named_and_leaked`.
+//!
+//! # A wait lies on the stack of who waits
+//!
+//! A node in the list of what it waits for, and no allocation. It is taken out before the wait returns, by a guard, so also when the wait
+//! is left by an unwind. A task that is leaked while it waits keeps its stack, and so its node. A node that goes while it is linked would
+//! leave the list with a pointer to nothing; its destructor aborts the process instead, and nothing that is tested leads there.
+//!
+//! A list is dropped with what it belongs to. Nobody waits then, since an operation borrows that; callbacks that are left in it are owned by
+//! it, and dropped.
+//!
+//! Tests: `a_node_that_leaves_takes_itself_out_wherever_it_stands`, `a_callback_is_owned_by_the_list_until_it_is_taken_out`.
+//!
+//! # What threads share
+//!
+//! Tasks of several runs may wait for one lock or queue. Its state, with the lists of those who wait, lies in a
+//! `Guarded`, a lock that belongs to the first thread that takes it, until a second one comes. Who may touch what:
+//!
+//! | what | who |
+//! |---|---|
+//! | the state in a `Guarded`, its lists | who holds its guard |
+//! | links, target and state of a node | the same: the guard of the list that it is, or is about to be, in |
+//! | the mark that a node was left | its waiter |
+//! | the owner of a `Guarded` | any thread reads it; who holds its mutex writes it: from nobody to a thread to all, and never back |
+//! | whether the owner is inside | the owner writes it; who ends the ownership reads it |
+//! | in a task's record: its run and its key, which never change | any thread, while the task can't have left its wait: under the lock of the list |
+//! | all else of a task, its run queue, its timers | its thread |
+//! | the inbox of a run | any thread, under its lock |
+//! | a `Completion` and its callbacks | one thread; no type that has one is `Send` |
+//!
+//! The owner of a `Guarded` enters with plain loads and stores: it writes that it is inside, then reads who the owner is. Who
+//! ends the ownership writes that there is none, then has the kernel put a full fence into every thread of the process, then reads whether the
+//! owner is inside, and waits until it is not. One of the two sees the other: if the owner read before that fence, what it wrote
+//! before is visible after it; if it reads later, it finds that it is owner no more, and takes the mutex as all do. Where the
+//! system has no such fence, nobody becomes an owner.
+//!
+//! Waking is done under the lock. A waiter takes its node out under the same lock, so it can't have left while it is being woken,
+//! nor can its task have ended. A task of another run is put into that run's inbox by its key, which carries a generation: a message that
+//! comes late finds nobody. No code of users runs under such a lock, neither a destructor nor a `Clone` nor a comparison, and so it is
+//! not entered twice; what is to be dropped is taken out, and dropped without it. Where users' code has to run while a thing changes, as
+//! the comparisons of a [`PriorityQueue`](crate::sync::PriorityQueue) do, that has a mutex of its own, in which nothing waits, and which refuses the
+//! thread that is inside already.
+//!
+//! Tests: `the_first_thread_owns_it_until_another_comes`, `a_second_thread_waits_until_the_owner_has_come_out`,
+//! `nothing_is_lost_while_the_ownership_ends`, `two_runs_on_two_threads_hand_items_to_each_other`,
+//! `a_task_of_another_run_of_the_thread_is_woken_in_its_own_run`, `cancelled_waiters_of_two_threads_lose_no_turn`.
+//!
 //! # Who may suspend
 //!
-//! Only the innermost generator that runs. A `Yielder` can be reached from the body of another generator that is resumed inside its
+//! A task suspends itself through one function, in `runtime/park.rs`, which asks first: is there a task, does it run on this stack (perhaps with
+//! generators on top, which stay where they are), does nothing unwind, has nobody promised that it won't. Each refusal is a panic
+//! that says what to do.
+//!
+//! Of generators, only the innermost one that runs. A `Yielder` can be reached from the body of another generator that is resumed inside its
 //! own; a yield through it there would suspend a stack that has others on top of it. Every yield compares the stack pointer with the
 //! bounds of its own stack, or of the segment that [`grow`](crate::grow) has moved it to, and gives
 //! [`GeneratorError::NotInnermost`](crate::GeneratorError::NotInnermost) where they do not agree. Nothing has changed then. No record
@@ -69,7 +136,7 @@
 //! assert_eq!(g.collect::<Vec<_>>(), [2]);
 //! ```
 //!
-//! Tests: `an_outer_yielder_is_refused_in_every_kind_of_inner_stack`, `tests/attack_foreign_stacks.rs`.
+//! Tests: `an_outer_yielder_is_refused_in_every_kind_of_inner_stack`, `tests/attack_foreign_stacks.rs`, `tests/task_misuse.rs`.
 //!
 //! # Who may be resumed
 //!
@@ -91,6 +158,7 @@
 //! then raised again in the resumer. A thrown error and a close are unwinds that do not call the panic hook. Their payload carries what was
 //! thrown and names the generator it is meant for, and only that one opens it. Whoever catches it with `catch_unwind` may keep it,
 //! raise it later, elsewhere, on another thread or when the generator is gone: it is then a panic like any other.
+//! A cancellation is such an unwind as well, whose payload names the task and carries nothing.
 //!
 //! Nothing suspends while its own stack is being unwound. Otherwise the resumer would find
 //! [`thread::panicking()`](std::thread::panicking) true, and locks that it releases poisoned. A yield in a destructor that runs during an unwind gives

@@ -11,6 +11,7 @@ use std::rc::{Rc, Weak};
 use super::report;
 use super::scheduler::Scheduler;
 use super::task::Failure;
+use super::timers::TimerKey;
 use super::wait_list::{List, Node};
 
 /// What is called.
@@ -29,6 +30,8 @@ pub(crate) struct Callback {
     call: Cell<Option<Call>>,
     /// What a function that wants to know it is told.
     failure: Cell<Option<Failure>>,
+    /// The timer that it was given to.
+    timer: Cell<Option<TimerKey>>,
     cancelled: Cell<bool>,
 }
 
@@ -49,6 +52,7 @@ impl Callback {
             scheduler: scheduler.downgrade(),
             call: Cell::new(Some(call)),
             failure: Cell::new(None),
+            timer: Cell::new(None),
             cancelled: Cell::new(false),
         })
     }
@@ -60,6 +64,11 @@ impl Callback {
             // The end of what it waited for goes on, whatever the destructors of the function do.
             None => report::dropping("a callback of a run that is over", callback),
         }
+    }
+
+    /// It waits for a timer of its run.
+    pub(super) fn note_timer(&self, timer: TimerKey) {
+        self.timer.set(Some(timer));
     }
 
     /// Says how what it waits for ended.
@@ -80,9 +89,14 @@ impl Callback {
         }
     }
 
-    /// Takes it back. Drops the function, which is code of users.
+    /// Takes it back, and its timer. Drops the function, which is code of users.
     pub(crate) fn cancel(&self) {
         self.cancelled.set(true);
+        if let Some(timer) = self.timer.take()
+            && let Some(scheduler) = self.scheduler.upgrade()
+        {
+            scheduler.cancel_timer(timer);
+        }
         drop(self.call.take());
     }
 

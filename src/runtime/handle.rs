@@ -98,7 +98,7 @@ impl Handle {
         remote::spawn(self.origin(Location::caller()), move || Ok(f()))
     }
 
-    /// Starts a task that may fail; see [`spawn`](Handle::spawn) and [`try_spawn`](crate::try_spawn). Its error crosses threads, so it has to be
+    /// Starts a task that may fail; see [`spawn`](Handle::spawn) and `cede::try_spawn`. Its error crosses threads, so it has to be
     /// `Send` and `Sync`.
     #[track_caller]
     pub fn try_spawn<T, E>(&self, f: impl FnOnce() -> Result<T, E> + Send + 'static) -> RemoteJoinHandle<T>

@@ -84,7 +84,7 @@ pub enum CancelWait {
     HandedOn,
     /// What it waits for was cancelled, and has ended with that: the task has been woken if it was asleep.
     Ended,
-    /// It was completed already, by another thread whose wake-up is on its way.
+    /// It was completed already, and a wake-up is on its way.
     TooLate,
 }
 

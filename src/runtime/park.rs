@@ -85,9 +85,15 @@ pub(crate) fn refusal() -> Option<Refusal> {
 /// Waits for an operation.
 #[inline(always)]
 pub(crate) fn wait<O: Operation>(mut operation: Pin<&mut O>) -> O::Output {
-    if let Some(output) = operation.as_mut().attempt() {
-        return output;
+    match operation.as_mut().attempt() {
+        Some(output) => output,
+        None => wait_attempted(operation),
     }
+}
+
+/// Waits for an operation that was attempted a moment ago, perhaps by other means. What has come since is noticed when it registers.
+#[inline(always)]
+pub(crate) fn wait_attempted<O: Operation>(mut operation: Pin<&mut O>) -> O::Output {
     loop {
         let (wake, output) = wait_once(operation.as_mut(), |operation| operation.attempt());
         match (wake, output) {

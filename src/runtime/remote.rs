@@ -31,13 +31,12 @@ use super::completion::Completion;
 use super::inbox::{Inbox, Sender};
 use super::operation::{CancelWait, Operation, sealed};
 use super::outcome::Outcome;
-use super::park;
 use super::report;
-use super::scheduler::{Action, Scheduler, with_scheduler};
+use super::scheduler::{Scheduler, with_scheduler};
 use super::task::{AnyTask, Failure, TaskCore, TaskKey};
-use super::timers::TimerKey;
 use super::wait_list::{List, Node};
 use super::waiter::Waiter;
+use super::with_deadline::wait_within;
 pub use error::RemoteJoinError;
 
 /// How a task ended.
@@ -311,10 +310,10 @@ impl<T> RemoteJoinHandle<T> {
     /// Panics where a task may not wait, inside of a run; see [`Operation::wait`]. Outside, on the thread of the run to which the task
     /// was handed, which would wait for itself.
     pub fn join(&self) -> Result<T, RemoteJoinError> {
-        match self.wait(None) {
-            Some(result) => result,
-            None => unreachable!("it waits until it has ended"),
+        if is_in_run() {
+            return self.joining().wait();
         }
+        self.block(None).expect("it waits until the task has ended")
     }
 
     /// As [`join`](RemoteJoinHandle::join), for no longer than this, by the clock of the run if this is called in one. Gives `None` when the time is
@@ -324,20 +323,15 @@ impl<T> RemoteJoinHandle<T> {
     ///
     /// As for [`join`](RemoteJoinHandle::join).
     pub fn join_timeout(&self, timeout: Duration) -> Option<Result<T, RemoteJoinError>> {
-        self.wait(Some(timeout))
+        if is_in_run() {
+            return wait_within(pin!(self.joining()), timeout);
+        }
+        self.block(clock::deadline(Instant::now(), timeout))
     }
 
     /// The operation behind [`join`](RemoteJoinHandle::join), for `select!`.
     pub fn joining(&self) -> RemoteJoining<'_, T> {
         RemoteJoining { shared: &self.shared, node: Node::default(), promise: None }
-    }
-
-    fn wait(&self, timeout: Option<Duration>) -> Option<Joined<T>> {
-        let deadline = with_scheduler(|scheduler| deadline_of(scheduler.clock.now(), timeout));
-        match deadline {
-            Some(deadline) => park::wait(pin!(Timed { joining: self.joining(), deadline, timer: None })),
-            None => self.block(deadline_of(Instant::now(), timeout)),
-        }
     }
 
     /// Blocks the thread.
@@ -381,8 +375,9 @@ impl<T> RemoteJoinHandle<T> {
     }
 }
 
-fn deadline_of(now: Instant, timeout: Option<Duration>) -> Option<Instant> {
-    timeout.and_then(|timeout| clock::deadline(now, timeout))
+/// Whether this is called by a run: by a task or by a callback, which may not wait.
+fn is_in_run() -> bool {
+    with_scheduler(|_| ()).is_some()
 }
 
 impl<T> fmt::Debug for RemoteJoinHandle<T> {
@@ -415,9 +410,7 @@ impl<T> RemoteJoining<'_, T> {
     /// Whether it is the task that runs.
     fn is_of_current(&self, state: &State<T>) -> bool {
         let Stage::Begun(task) = state.stage else { return false };
-        let current = with_scheduler(Scheduler::current).flatten();
-        // SAFETY: the current task is owned by the scheduler until it has ended.
-        current.is_some_and(|current| unsafe { current.as_ref() }.key.get() == task)
+        with_scheduler(Scheduler::current_key).flatten() == Some(task)
     }
 }
 
@@ -467,62 +460,5 @@ impl<T> Operation for RemoteJoining<'_, T> {
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "joins a task that was handed to a run at {}", self.shared.origin.spawned_at)
-    }
-}
-
-pin_project! {
-    // Joining with a deadline; without one it is for ever.
-    struct Timed<'a, T> {
-        #[pin]
-        joining: RemoteJoining<'a, T>,
-        deadline: Option<Instant>,
-        timer: Option<TimerKey>,
-    }
-}
-
-impl<T> sealed::Sealed for Timed<'_, T> {}
-
-impl<T> Operation for Timed<'_, T> {
-    type Output = Option<Joined<T>>;
-
-    fn attempt(self: Pin<&mut Self>) -> Option<Self::Output> {
-        let this = self.project();
-        if let Some(result) = this.joining.attempt() {
-            return Some(Some(result));
-        }
-        let is_up = with_scheduler(|scheduler| match (*this.timer, *this.deadline) {
-            (Some(timer), _) => !scheduler.timer_is_pending(timer),
-            (None, Some(deadline)) => deadline <= scheduler.clock.now(),
-            (None, None) => false,
-        });
-        is_up.unwrap_or(false).then_some(None)
-    }
-
-    fn register(self: Pin<&mut Self>, waiter: Waiter) {
-        let this = self.project();
-        if let Some(deadline) = *this.deadline {
-            *this.timer = with_scheduler(|scheduler| scheduler.set_timer(deadline, Action::Wake(waiter)));
-        }
-        this.joining.register(waiter);
-    }
-
-    fn withdraw(self: Pin<&mut Self>) {
-        let this = self.project();
-        if let Some(timer) = this.timer.take() {
-            with_scheduler(|scheduler| drop(scheduler.cancel_timer(timer)));
-        }
-        this.joining.withdraw();
-    }
-
-    fn cancel(&self) -> CancelWait {
-        self.joining.cancel()
-    }
-
-    fn is_local(&self) -> bool {
-        self.joining.is_local()
-    }
-
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.joining.describe(f)
     }
 }

@@ -11,7 +11,7 @@
 //! - No user code runs or is dropped while one of the cells is borrowed.
 //! - The slab of tasks owns every task that has not ended; the run queue only names them.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::panic::{self, AssertUnwindSafe, Location};
 use std::ptr::{self, NonNull};
@@ -30,7 +30,7 @@ use super::prefetch;
 use super::report;
 use super::run_queue::RunQueue;
 use super::signals::Signals;
-use super::task::{AnyTask, Failure, State, TaskCore, TaskFrame, TaskKey};
+use super::task::{AnyTask, Failure, Identity, State, TaskCore, TaskFrame, TaskKey};
 use super::timers::{TimerKey, Timers};
 use super::waiter::Waiter;
 use crate::coroutine::{self, Command, Coroutine, Event, Kind};
@@ -141,7 +141,7 @@ impl Scheduler {
         Scheduler::new(Clock::Real, None, None)
     }
 
-    pub(super) fn downgrade(&self) -> Weak<Self> {
+    pub(crate) fn downgrade(&self) -> Weak<Self> {
         Weak::clone(&self.me)
     }
 
@@ -166,8 +166,9 @@ impl Scheduler {
             key: Cell::new(TaskKey { scheduler: self.serial, index: 0, generation: 0 }),
             completion: Completion::new(),
             id,
-            given_name: RefCell::new(name.map(Rc::from)),
+            identity: name.map(Identity::named).map_or_else(OnceCell::new, OnceCell::from),
             spawned_at,
+            stack_size: None,
             cancels: Cell::new(0),
             masked: Cell::new(0),
             unswitchable: Cell::new(0),
@@ -198,6 +199,13 @@ impl Scheduler {
     pub(crate) fn call_soon(&self, call: Box<dyn FnOnce()>) -> Rc<Callback> {
         let callback = Callback::new(self, call);
         self.queue(Rc::clone(&callback));
+        callback
+    }
+
+    /// Calls a function at a moment, which is not before the next tick. It can be taken back until then.
+    pub(crate) fn call_at(&self, when: Instant, call: Box<dyn FnOnce()>) -> Rc<Callback> {
+        let callback = Callback::new(self, call);
+        callback.note_timer(self.set_timer(when, Action::Call(Rc::clone(&callback))));
         callback
     }
 
@@ -271,6 +279,12 @@ impl Scheduler {
         self.current.get()
     }
 
+    /// Names the task that runs, for good.
+    pub(crate) fn current_key(&self) -> Option<TaskKey> {
+        // SAFETY: the current task is owned by the scheduler until it has ended.
+        self.current.get().map(|task| unsafe { task.as_ref() }.key.get())
+    }
+
     pub(crate) fn set_timer(&self, deadline: Instant, action: Action) -> TimerKey {
         self.timers.borrow_mut().insert(deadline, action)
     }
@@ -299,6 +313,17 @@ impl Scheduler {
             Some(CancelWait::TooLate) | None => core.signals.set(Signals::MUST_CANCEL),
         }
         true
+    }
+
+    /// The same, for one that has handed its cancellation on in vain: its own wait ends.
+    pub(super) fn cancel_firmly(&self, core: &TaskCore) {
+        self.cancel(core);
+        let waits = core.state.get() == State::Parked && !core.signals.has(Signals::MASKED);
+        // One that is going to be woken by another thread is cancelled then.
+        if waits && !core.signals.has(Signals::MUST_CANCEL) {
+            core.signals.set(Signals::CANCEL_ORDERED);
+            self.wake_task(core);
+        }
     }
 
     /// Runs one tick. Gives false when there was nothing to do and nothing can happen any more.
@@ -406,7 +431,7 @@ impl Scheduler {
                 Entry::Timer(_) | Entry::Call(_) => None,
             };
             // Its record may be gone after the step.
-            let task = task.map(|core| (core.id, core.given_name.borrow().clone(), core.spawned_at));
+            let task = task.map(|core| (core.id, core.given_name(), core.spawned_at));
             let begin = Instant::now();
             self.carry_out(entry);
             let took = begin.elapsed();
@@ -488,7 +513,7 @@ impl Scheduler {
         let core = task.core();
         let label = Label {
             kind: "task",
-            name: core.given_name.borrow().as_deref().map(Box::from),
+            name: core.given_name().as_deref().map(Box::from),
             made_at: core.spawned_at,
             owner: ptr::null(),
         };
@@ -497,7 +522,7 @@ impl Scheduler {
         // it has ended, and what its closure borrows is kept by whoever made it (scopes wait).
         let frame = unsafe {
             coroutine::build(
-                self.stack_size,
+                core.stack_size.or(self.stack_size),
                 label,
                 Kind::Task,
                 |coroutine| TaskFrame { coroutine, task: pointer },

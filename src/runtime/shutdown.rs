@@ -5,7 +5,8 @@
 //!
 //! asyncio would wait for ever for one that goes on all the same. Here the tasks of a pass are cancelled again when nothing can happen any more, or a
 //! large number of ticks has passed, and after a number of such rounds those that are left are given up. In the later
-//! rounds all tasks of the run are cancelled, since one that began meanwhile may be what the others wait for.
+//! rounds all tasks of the run are cancelled, since one that began meanwhile may be what the others wait for, and a wait that has handed its
+//! cancellation on in vain is ended: what it waits for may be a task of another run.
 
 use std::rc::Rc;
 
@@ -58,7 +59,11 @@ impl<'a> Pass<'a> {
         for round in 1..=ROUNDS {
             let tasks = if round < ROUND_FOR_ALL { self.left() } else { self.scheduler.all_tasks() };
             for task in tasks {
-                self.scheduler.cancel(task.core());
+                if round < ROUND_FOR_ALL {
+                    self.scheduler.cancel(task.core());
+                } else {
+                    self.scheduler.cancel_firmly(task.core());
+                }
             }
             let mut ticks = 0;
             while !self.is_over() && turn() {

@@ -21,7 +21,7 @@
 //! `must_cancel`, which is delivered at its next step.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::error::Error;
 use std::fmt;
 use std::panic::Location;
@@ -120,6 +120,27 @@ pub(super) struct TaskFrame {
     pub(super) task: *const dyn AnyTask,
 }
 
+/// What is known of a task when its record is gone. Shared by its handles.
+#[derive(Default)]
+pub(crate) struct Identity {
+    /// The name that it was given; without, it goes by its number.
+    name: RefCell<Option<Rc<str>>>,
+}
+
+impl Identity {
+    pub(super) fn named(name: &str) -> Rc<Self> {
+        Rc::new(Identity { name: RefCell::new(Some(Rc::from(name))) })
+    }
+
+    pub(crate) fn name(&self) -> Option<Rc<str>> {
+        self.name.borrow().clone()
+    }
+
+    pub(crate) fn set_name(&self, name: &str) {
+        self.name.replace(Some(Rc::from(name)));
+    }
+}
+
 /// What all tasks have in common. What a switch looks at comes first and lies together. Not aligned to a cache line: allocations
 /// of more than the usual alignment cost twice what all the rest of a short task does.
 #[repr(C)]
@@ -138,9 +159,11 @@ pub struct TaskCore {
     pub(crate) completion: Completion,
     /// Counted from 1 in each run.
     pub(crate) id: u64,
-    /// The name that it was given; without, it goes by its number.
-    pub(crate) given_name: RefCell<Option<Rc<str>>>,
+    /// What outlives it; made when somebody wants that.
+    pub(super) identity: OnceCell<Rc<Identity>>,
     pub(crate) spawned_at: &'static Location<'static>,
+    /// Of its stack, where it is not that of the run.
+    pub(crate) stack_size: Option<usize>,
     /// Requests to cancel, less those taken back.
     pub(crate) cancels: Cell<u32>,
     /// How many `no_cancel` are open.
@@ -166,7 +189,27 @@ impl TaskCore {
 
     /// Its name: the one that it was given, or asyncio's `Task-1`.
     pub(crate) fn name(&self) -> Rc<str> {
-        self.given_name.borrow().clone().unwrap_or_else(|| format!("Task-{}", self.id).into())
+        self.given_name().unwrap_or_else(|| TaskCore::default_name(self.id).into())
+    }
+
+    /// The name that it was given.
+    pub(crate) fn given_name(&self) -> Option<Rc<str>> {
+        self.identity.get()?.name()
+    }
+
+    /// The name of a task without one.
+    pub(crate) fn default_name(id: u64) -> String {
+        format!("Task-{id}")
+    }
+
+    /// What outlives it.
+    pub(crate) fn identity(&self) -> &Rc<Identity> {
+        self.identity.get_or_init(Rc::default)
+    }
+
+    /// Whether it waits for something that has not come.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.state.get() == State::Parked
     }
 
     /// Takes one request to cancel back, and gives how many are left. At 0 one that was not delivered yet is

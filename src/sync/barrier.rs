@@ -18,7 +18,7 @@ use std::fmt;
 use thiserror::Error;
 
 use super::lock::{Lock, LockGuard};
-use super::notified::{Held, Notifications};
+use super::notified::Notifications;
 use crate::runtime::guarded::Guarded;
 use crate::runtime::operation::Operation;
 
@@ -175,7 +175,7 @@ impl Barrier {
 
     fn wait_while(&self, is_so: impl Fn(Phase) -> bool) {
         while is_so(self.phase()) {
-            self.notifications.wait(Held { lock: &self.lock, noun: "Barrier" }, &Place(self));
+            self.notifications.wait_elsewhere(&self.lock, "Barrier", &Place(self));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::lock::{AcquiringLock, Lock, LockGuard, NotAcquired};
-use super::notified::{Held, Notifications};
+use super::notified::Notifications;
 
 /// A lock on which tasks wait until they are notified by whoever has it: `asyncio.Condition`.
 ///
@@ -117,7 +117,7 @@ impl Condition {
         if !self.is_locked() {
             return Err(NotAcquired);
         }
-        self.notifications.wait(Held { lock: &self.lock, noun: "Lock" }, &Place(self));
+        self.notifications.wait_elsewhere(&self.lock, "Lock", &Place(self));
         Ok(())
     }
 

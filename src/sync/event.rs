@@ -4,12 +4,13 @@
 
 use std::fmt;
 use std::panic::Location;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 
 use pin_project_lite::pin_project;
 
 use crate::runtime::guarded::Guarded;
 use crate::runtime::operation::{CancelWait, Operation, sealed};
+use crate::runtime::park;
 use crate::runtime::wait_list::{List, Node};
 use crate::runtime::waiter::Waiter;
 
@@ -97,8 +98,11 @@ impl Event {
     /// Panics where a task may not wait, if it has to; see [`Operation::wait`].
     #[inline]
     pub fn wait(&self) {
-        if !self.is_set() {
-            self.waiting().wait();
+        let state = self.state.lock();
+        if !state.set {
+            let seen = Some(state.times_set);
+            drop(state);
+            park::wait_attempted(pin!(WaitingForEvent { event: self, seen, node: Node::default() }));
         }
     }
 

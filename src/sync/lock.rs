@@ -123,7 +123,7 @@ impl Lock {
     pub fn acquire(&self) -> LockGuard<'_> {
         match self.try_acquire() {
             Some(guard) => guard,
-            None => self.acquiring().wait(),
+            None => park::wait_attempted(pin!(self.acquiring())),
         }
     }
 
@@ -172,22 +172,20 @@ impl Lock {
         self.state.lock().locked
     }
 
-    /// Takes the lock, however often the task is cancelled meanwhile, as `Condition.wait` does. Gives whether it was, which is
+    /// Takes the lock, however often the task is cancelled meanwhile, as `Condition.wait` does. Tells whether it was, which is
     /// still to be raised.
-    pub(super) fn acquire_whatever_comes(&self, noun: &'static str) -> bool {
+    pub(super) fn acquire_whatever_comes(&self, noun: &'static str) -> (LockGuard<'_>, bool) {
         let mut acquiring = pin!(self.acquiring_as(noun));
         let mut cancelled = false;
         loop {
             // Each time as if it had just come.
-            let mut guard = acquiring.as_mut().attempt();
-            if guard.is_none() {
-                let (wake, taken) = park::wait_once(acquiring.as_mut(), |acquiring| acquiring.attempt());
-                cancelled |= wake == Wake::Cancelled;
-                guard = taken;
+            if let Some(guard) = acquiring.as_mut().attempt() {
+                return (guard, cancelled);
             }
+            let (wake, guard) = park::wait_once(acquiring.as_mut(), |acquiring| acquiring.attempt());
+            cancelled |= wake == Wake::Cancelled;
             if let Some(guard) = guard {
-                guard.forget();
-                return cancelled;
+                return (guard, cancelled);
             }
         }
     }

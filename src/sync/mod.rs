@@ -8,10 +8,12 @@ mod bounded_semaphore;
 pub mod broadcast;
 mod channel;
 mod condition;
+mod condvar;
 mod event;
 mod lazy;
 mod lock;
 pub mod mpsc;
+mod mutex;
 mod notified;
 mod once_cell;
 pub mod oneshot;
@@ -23,12 +25,15 @@ pub mod watch;
 pub use barrier::{Barrier, BrokenBarrier};
 pub use bounded_semaphore::{BoundedSemaphore, ReleasedTooOften};
 pub use condition::Condition;
+pub use condvar::{Condvar, WaitTimeoutResult};
 pub use event::{Event, WaitingForEvent};
 pub use lazy::Lazy;
 pub use lock::{AcquiringLock, Lock, LockGuard, NotAcquired};
+pub use mutex::{Locking, Mutex, MutexGuard};
 pub use once_cell::{OnceCell, SetError, WaitingForValue};
 pub use queue::{
-    DoneTooOften, GetNowaitError, Getting, PutError, PutNowaitError, Putting, Queue, QueueShutDown,
+    DoneTooOften, Fifo, GetNowaitError, Getting, JoiningQueue, Lifo, LifoQueue, Order, Priority,
+    PriorityQueue, PutError, PutNowaitError, Putting, Queue, QueueBy, QueueShutDown,
 };
 pub use rwlock::{ReadingRwLock, RwLock, RwLockReadGuard, RwLockWriteGuard, WritingRwLock};
 pub use semaphore::{AcquiringPermit, Permit, Semaphore};

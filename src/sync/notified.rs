@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
-use super::lock::Lock;
+use super::lock::{Lock, LockGuard};
 use crate::runtime::guarded::Guarded;
 use crate::runtime::operation::{CancelWait, Operation, sealed};
 use crate::runtime::park::{self, Wake};
@@ -27,12 +27,42 @@ use crate::runtime::waiter::Waiter;
 use crate::task::{First, race};
 use crate::time::after;
 
-/// The lock that a wait releases and takes again.
-#[derive(Clone, Copy)]
-pub(super) struct Held<'a> {
+/// A lock that is held when a wait begins, which releases it and takes it again.
+pub(super) struct Held<'a, R> {
     pub(super) lock: &'a Lock,
-    /// What it is a part of, for reports.
+    /// What the lock is a part of, for reports.
     pub(super) noun: &'static str,
+    pub(super) by: R,
+}
+
+/// What holds the lock. Where a wait is refused this is dropped, and the lock still held.
+pub(super) trait Holds {
+    fn release(self);
+}
+
+/// A guard that somebody keeps, or his word, which are good again when the wait has ended.
+struct Elsewhere<'a>(&'a Lock);
+
+impl Holds for Elsewhere<'_> {
+    fn release(self) {
+        // It is locked: that was asked before.
+        let _ = self.0.release();
+    }
+}
+
+/// A guard that the wait has taken over.
+impl Holds for LockGuard<'_> {
+    fn release(self) {
+        drop(self);
+    }
+}
+
+/// How a wait ended, with the lock.
+pub(super) struct Ended<'a> {
+    pub(super) guard: LockGuard<'a>,
+    /// That is to be raised.
+    pub(super) cancelled: bool,
+    pub(super) timed_out: bool,
 }
 
 /// See the head of this file.
@@ -65,48 +95,66 @@ impl Notifications {
         self.waiters.lock().count_waiting()
     }
 
-    /// Waits to be notified. The lock is locked, and is again when this returns or unwinds. It may return without reason.
-    pub(super) fn wait(&self, held: Held<'_>, what: &dyn fmt::Display) {
-        let was_notified = Cell::new(false);
-        let notified = pin!(self.notified(held, what, &was_notified));
-        let (wake, _) = park::wait_once(notified, |_| Some(()));
-        self.go_on(wake, held);
-    }
-
-    /// The same, for no longer than this. Gives false when the time is over.
-    pub(super) fn wait_timeout(&self, held: Held<'_>, what: &dyn fmt::Display, limit: Duration) -> bool {
-        let was_notified = Cell::new(false);
-        let either = pin!(race((self.notified(held, what, &was_notified), after(limit))));
-        let (wake, first) = park::wait_once(either, |either| either.attempt());
-        self.go_on(wake, held);
-        // A notification that came beside the end of the time is not lost.
-        !matches!(first, Some(First::B(()))) || was_notified.get()
-    }
-
-    fn notified<'a>(
-        &'a self,
-        held: Held<'a>,
-        what: &'a dyn fmt::Display,
-        was_notified: &'a Cell<bool>,
-    ) -> Notified<'a> {
-        Notified { of: self, releases: Some(held.lock), what, was_notified, node: Node::default() }
-    }
-
-    fn go_on(&self, wake: Wake, held: Held<'_>) {
-        let cancelled = held.lock.acquire_whatever_comes(held.noun);
-        if cancelled || wake == Wake::Cancelled {
-            self.notify(1);
+    /// Waits to be notified with a lock that somebody holds by other means, and does so again when this returns or unwinds. It may
+    /// return without reason.
+    pub(super) fn wait_elsewhere(&self, lock: &Lock, noun: &'static str, what: &dyn fmt::Display) {
+        let ended = self.wait(Held { lock, noun, by: Elsewhere(lock) }, what);
+        ended.guard.forget();
+        if ended.cancelled {
             park::raise_cancellation();
         }
+    }
+
+    /// Waits to be notified. It may end without reason.
+    pub(super) fn wait<'a>(&self, held: Held<'a, impl Holds>, what: &dyn fmt::Display) -> Ended<'a> {
+        let Held { lock, noun, by } = held;
+        let was_notified = Cell::new(false);
+        let notified = pin!(self.notified(by, what, &was_notified));
+        let (wake, _) = park::wait_once(notified, |_| Some(()));
+        self.take_again(lock, noun, wake)
+    }
+
+    /// The same, for no longer than this.
+    pub(super) fn wait_timeout<'a>(
+        &self,
+        held: Held<'a, impl Holds>,
+        what: &dyn fmt::Display,
+        limit: Duration,
+    ) -> Ended<'a> {
+        let Held { lock, noun, by } = held;
+        let was_notified = Cell::new(false);
+        let either = pin!(race((self.notified(by, what, &was_notified), after(limit))));
+        let (wake, first) = park::wait_once(either, |either| either.attempt());
+        // A notification that came beside the end of the time is not lost.
+        let timed_out = matches!(first, Some(First::B(()))) && !was_notified.get();
+        Ended { timed_out, ..self.take_again(lock, noun, wake) }
+    }
+
+    fn notified<'a, H: Holds>(
+        &'a self,
+        by: H,
+        what: &'a dyn fmt::Display,
+        was_notified: &'a Cell<bool>,
+    ) -> Notified<'a, H> {
+        Notified { of: self, held_by: Some(by), what, was_notified, node: Node::default() }
+    }
+
+    fn take_again<'a>(&self, lock: &'a Lock, noun: &'static str, wake: Wake) -> Ended<'a> {
+        let (guard, cancelled) = lock.acquire_whatever_comes(noun);
+        let cancelled = cancelled || wake == Wake::Cancelled;
+        if cancelled {
+            self.notify(1);
+        }
+        Ended { guard, cancelled, timed_out: false }
     }
 }
 
 pin_project! {
     // Being notified. Only waited for once.
-    struct Notified<'a> {
+    struct Notified<'a, H> {
         of: &'a Notifications,
-        // The lock, until it is released.
-        releases: Option<&'a Lock>,
+        // Until it is released.
+        held_by: Option<H>,
         what: &'a dyn fmt::Display,
         was_notified: &'a Cell<bool>,
         #[pin]
@@ -114,9 +162,9 @@ pin_project! {
     }
 }
 
-impl sealed::Sealed for Notified<'_> {}
+impl<H> sealed::Sealed for Notified<'_, H> {}
 
-impl Operation for Notified<'_> {
+impl<H: Holds> Operation for Notified<'_, H> {
     type Output = ();
 
     fn attempt(self: Pin<&mut Self>) -> Option<()> {
@@ -127,9 +175,8 @@ impl Operation for Notified<'_> {
     fn register(self: Pin<&mut Self>, waiter: Waiter) {
         let this = self.project();
         this.of.waiters.lock().link(this.node.as_ref(), waiter);
-        if let Some(lock) = this.releases.take() {
-            // It is locked: that was asked before.
-            let _ = lock.release();
+        if let Some(held) = this.held_by.take() {
+            held.release();
         }
     }
 

@@ -1,97 +1,30 @@
-//! A first-in first-out queue between tasks: `asyncio.Queue`.
+//! Queues between tasks: `asyncio.Queue`, `LifoQueue` and `PriorityQueue`, which are one type over an order.
 //!
 //! Waiters are woken, not handed the item: whoever runs first takes it, and one that was woken for nothing waits again, as
 //! in asyncio. A waiter that was woken and then goes away without taking its turn passes the wake-up on, so
 //! none is lost.
 
-use std::collections::VecDeque;
+mod error;
+mod exclusive;
+mod heap;
+mod operation;
+mod order;
+
 use std::fmt;
 use std::panic::Location;
-use std::pin::Pin;
+use std::pin::pin;
 
-use pin_project_lite::pin_project;
-use thiserror::Error;
+pub use error::{DoneTooOften, GetNowaitError, PutError, PutNowaitError, QueueShutDown};
+pub use operation::{Getting, JoiningQueue, Putting};
+use order::keep::{Items, Waited};
+pub use order::{Fifo, Lifo, Order, Priority};
 
 use crate::runtime::guarded::Guarded;
-use crate::runtime::operation::{CancelWait, Operation, sealed};
-use crate::runtime::wait_list::{List, Node, State as Wait};
-use crate::runtime::waiter::Waiter;
+use crate::runtime::operation::Operation;
+use crate::runtime::park;
+use crate::runtime::wait_list::List;
 
-/// The queue was shut down: it takes no more items, and has no more to give.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the queue was shut down")]
-pub struct QueueShutDown;
-
-/// `task_done` was called more often than items were put.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("task_done was called more often than items were put")]
-pub struct DoneTooOften;
-
-/// Why there was no item at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum GetNowaitError {
-    /// There is none.
-    #[error("the queue is empty")]
-    Empty,
-    /// There will never be one.
-    #[error("the queue was shut down")]
-    ShutDown,
-}
-
-/// The queue was shut down; this item was not put.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct PutError<T>(pub T);
-
-/// Why an item was not put at once. Gives it back.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum PutNowaitError<T> {
-    /// There is no room.
-    Full(T),
-    /// The queue was shut down.
-    ShutDown(T),
-}
-
-impl<T> fmt::Debug for PutError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PutError(..)")
-    }
-}
-
-impl<T> fmt::Display for PutError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        QueueShutDown.fmt(f)
-    }
-}
-
-impl<T> std::error::Error for PutError<T> {}
-
-impl<T> From<PutError<T>> for QueueShutDown {
-    fn from(_: PutError<T>) -> Self {
-        QueueShutDown
-    }
-}
-
-impl<T> fmt::Debug for PutNowaitError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            PutNowaitError::Full(_) => "Full(..)",
-            PutNowaitError::ShutDown(_) => "ShutDown(..)",
-        })
-    }
-}
-
-impl<T> fmt::Display for PutNowaitError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PutNowaitError::Full(_) => f.write_str("the queue is full"),
-            PutNowaitError::ShutDown(_) => QueueShutDown.fmt(f),
-        }
-    }
-}
-
-impl<T> std::error::Error for PutNowaitError<T> {}
-
-/// See the head of this file.
+/// A queue whose items come out in the order in which they went in: `asyncio.Queue`.
 ///
 /// # Examples
 ///
@@ -111,92 +44,129 @@ impl<T> std::error::Error for PutNowaitError<T> {}
 ///     Ok::<_, cede::sync::QueueShutDown>(())
 /// }).unwrap();
 /// ```
-pub struct Queue<T> {
-    state: Guarded<State<T>>,
+pub type Queue<T> = QueueBy<T, Fifo>;
+
+/// A queue that gives the item first that came last: `asyncio.LifoQueue`.
+///
+/// # Examples
+///
+/// ```
+/// use cede::sync::LifoQueue;
+///
+/// let queue = LifoQueue::unbounded();
+/// [1, 3, 2].map(|item| queue.put_nowait(item).unwrap());
+/// assert_eq!([(); 3].map(|()| queue.get_nowait().unwrap()), [2, 3, 1]);
+/// ```
+pub type LifoQueue<T> = QueueBy<T, Lifo>;
+
+/// A queue that gives the smallest item first: `asyncio.PriorityQueue`. For the largest, put [`Reverse`](std::cmp::Reverse).
+///
+/// Of equal items neither the first nor the last comes first, but the one that does in Python. Items with a priority and something
+/// that is not compared are tuples of the priority, a number that counts, and the rest in a type whose comparison says equal.
+///
+/// # Panics
+///
+/// A comparison must not wait, which is a panic as in [`no_switch`](crate::no_switch), and must not use the queue that it
+/// is for, save to ask how many items there are: that is a panic too. Where a comparison panics, the panic goes on to whoever
+/// puts or gets, and nothing is lost: an item that was being put is in the queue, one that was to be had still is. Their
+/// order may be wrong from then on.
+///
+/// # Examples
+///
+/// ```
+/// use cede::sync::PriorityQueue;
+///
+/// let queue = PriorityQueue::unbounded();
+/// [(2, "wash"), (1, "eat"), (3, "sleep")].map(|item| queue.put_nowait(item).unwrap());
+/// assert_eq!([(); 3].map(|()| queue.get_nowait().unwrap().1), ["eat", "wash", "sleep"]);
+/// ```
+pub type PriorityQueue<T> = QueueBy<T, Priority>;
+
+/// What [`Queue`], [`LifoQueue`] and [`PriorityQueue`] are: items that tasks put in and get out, in some order.
+pub struct QueueBy<T, O: Order<T>> {
+    state: Guarded<State<O::Items>>,
+    beside: O::Beside,
     capacity: Option<usize>,
     made_at: &'static Location<'static>,
 }
 
-struct State<T> {
-    items: VecDeque<T>,
+struct State<I> {
+    items: I,
     getters: List,
     putters: List,
     /// Items put and not yet done.
     unfinished: usize,
-    idle_waiters: List,
+    /// How often there were none such.
+    times_idle: u64,
+    joiners: List,
     shut: bool,
 }
 
-impl<T> State<T> {
-    #[inline]
-    fn get(&mut self) -> Result<T, GetNowaitError> {
-        match self.items.pop_front() {
-            Some(item) => {
-                self.putters.pop_first();
-                Ok(item)
-            }
-            None if self.shut => Err(GetNowaitError::ShutDown),
-            None => Err(GetNowaitError::Empty),
-        }
+impl<I> State<I> {
+    /// All items have been dealt with.
+    fn note_idle(&mut self) {
+        self.times_idle += 1;
+        self.joiners.complete_all();
     }
 }
 
-impl<T> fmt::Debug for Queue<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Queue").field("len", &self.len()).field("capacity", &self.capacity).finish()
-    }
-}
-
-impl<T> Default for Queue<T> {
+impl<T, O: Order<T>> Default for QueueBy<T, O> {
     #[track_caller]
     fn default() -> Self {
-        Queue::unbounded()
+        QueueBy::unbounded()
     }
 }
 
-impl<T> Queue<T> {
+impl<T, O: Order<T>> QueueBy<T, O> {
     /// A queue that holds any number of items.
     #[track_caller]
     pub fn unbounded() -> Self {
-        Queue::with_capacity_limit(None)
+        QueueBy::with_capacity_limit(None)
     }
 
     /// A queue that holds this many items; who puts more waits. 0 means no bound, as in Python.
     #[track_caller]
     pub fn bounded(capacity: usize) -> Self {
-        Queue::with_capacity_limit((capacity > 0).then_some(capacity))
+        QueueBy::with_capacity_limit((capacity > 0).then_some(capacity))
     }
 
     #[track_caller]
     fn with_capacity_limit(capacity: Option<usize>) -> Self {
         let state = State {
-            items: VecDeque::new(),
+            items: O::Items::default(),
             getters: List::new(),
             putters: List::new(),
             unfinished: 0,
-            idle_waiters: List::new(),
+            times_idle: 0,
+            joiners: List::new(),
             shut: false,
         };
-        Queue { state: Guarded::new(state), capacity, made_at: Location::caller() }
+        QueueBy {
+            state: Guarded::new(state),
+            beside: O::Beside::default(),
+            capacity,
+            made_at: Location::caller(),
+        }
     }
 
-    /// How many items there are.
+    /// How many items there are: `qsize()`.
     pub fn len(&self) -> usize {
-        self.state.lock().items.len()
+        self.state.lock().items.count()
     }
 
-    /// Whether there is no item.
+    /// Whether there is no item: `empty()`.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether there is no room.
+    /// Whether there is no room: `full()`.
     pub fn is_full(&self) -> bool {
         self.is_full_at(self.len())
     }
 
-    fn is_full_at(&self, len: usize) -> bool {
-        self.capacity.is_some_and(|capacity| len >= capacity)
+    /// How many items it holds at most, or any number: `maxsize`.
+    pub fn capacity(&self) -> Option<usize> {
+        self.capacity
     }
 
     /// Puts an item in, and waits for room if there is none.
@@ -212,25 +182,31 @@ impl<T> Queue<T> {
     /// # Panics
     ///
     /// Panics where a task may not wait, if it has to; see [`Operation::wait`].
+    #[inline(always)]
     pub fn put(&self, item: T) -> Result<(), PutError<T>> {
-        self.putting(item).wait()
+        match O::put(self, item, Waited(None)) {
+            Ok(()) => Ok(()),
+            Err(PutNowaitError::ShutDown(item)) => Err(PutError(item)),
+            Err(PutNowaitError::Full(item)) => park::wait_attempted(pin!(self.putting(item))),
+        }
     }
 
-    /// The operation behind [`put`](Queue::put), for `select!`.
-    pub fn putting(&self, item: T) -> Putting<'_, T> {
-        Putting { queue: self, item: Some(item), node: Node::default() }
+    /// The operation behind [`put`](QueueBy::put), for `select!`.
+    pub fn putting(&self, item: T) -> Putting<'_, T, O> {
+        Putting::of(self, item)
     }
 
     /// Puts an item in if there is room.
     ///
     /// # Errors
     ///
-    /// Gives the item back if there is none, or the queue was shut down.
+    /// Gives the item back if there is none (Python's QueueFull), or the queue was shut down.
+    #[inline]
     pub fn put_nowait(&self, item: T) -> Result<(), PutNowaitError<T>> {
-        self.put_into(&mut self.state.lock(), item)
+        O::put(self, item, Waited(None))
     }
 
-    /// Takes the oldest item, and waits for one if there is none.
+    /// Takes the next item, and waits for one if there is none.
     ///
     /// # Errors
     ///
@@ -245,52 +221,45 @@ impl<T> Queue<T> {
     /// Panics where a task may not wait, if it has to; see [`Operation::wait`].
     #[inline(always)]
     pub fn get(&self) -> Result<T, QueueShutDown> {
-        self.getting().wait()
+        match O::get(self, Waited(None)) {
+            Ok(item) => Ok(item),
+            Err(GetNowaitError::ShutDown) => Err(QueueShutDown),
+            Err(GetNowaitError::Empty) => park::wait_attempted(pin!(self.getting())),
+        }
     }
 
-    /// The operation behind [`get`](Queue::get), for `select!`.
-    pub fn getting(&self) -> Getting<'_, T> {
-        Getting { queue: self, node: Node::default() }
+    /// The operation behind [`get`](QueueBy::get), for `select!`.
+    pub fn getting(&self) -> Getting<'_, T, O> {
+        Getting::of(self)
     }
 
-    /// Takes the oldest item if there is one.
+    /// Takes the next item if there is one.
     ///
     /// # Errors
     ///
-    /// If there is none.
+    /// If there is none: Python's QueueEmpty, or the queue was shut down.
+    #[inline]
     pub fn get_nowait(&self) -> Result<T, GetNowaitError> {
-        self.state.lock().get()
+        O::get(self, Waited(None))
     }
 
     /// Shuts the queue down: it takes no more items, and who waits is told. What is in it can still be taken, unless
     /// `immediate`: then it is dropped, and counts as done.
     pub fn shutdown(&self, immediate: bool) {
-        let mut state = self.state.lock();
-        state.shut = true;
-        let dropped = if immediate { std::mem::take(&mut state.items) } else { VecDeque::new() };
-        if immediate {
-            state.unfinished = state.unfinished.saturating_sub(dropped.len());
-            if state.unfinished == 0 {
-                state.idle_waiters.complete_all();
-            }
-        }
-        state.getters.pop_all();
-        state.putters.pop_all();
-        // Last, and without the lock, since it runs the destructors of the items, which may panic.
-        drop(state);
-        drop(dropped);
+        // Without a lock, since it runs the destructors of the items, which may panic.
+        drop(O::shut_down(self, immediate));
     }
 
-    /// Says that an item which was taken has been dealt with, for [`join`](Queue::join).
+    /// Says that an item which was taken has been dealt with, for [`join`](QueueBy::join).
     ///
     /// # Errors
     ///
-    /// When it is called more often than items were put.
+    /// When it is called more often than items were put: Python's ValueError.
     pub fn task_done(&self) -> Result<(), DoneTooOften> {
         let mut state = self.state.lock();
         state.unfinished = state.unfinished.checked_sub(1).ok_or(DoneTooOften)?;
         if state.unfinished == 0 {
-            state.idle_waiters.complete_all();
+            state.note_idle();
         }
         Ok(())
     }
@@ -299,205 +268,55 @@ impl<T> Queue<T> {
     ///
     /// # Cancellation, panics
     ///
-    /// As for [`get`](Queue::get).
+    /// As for [`get`](QueueBy::get).
     pub fn join(&self) {
-        Idle { queue: self, node: Node::default() }.wait();
+        self.joining().wait();
     }
 
-    #[inline]
-    fn put_into(&self, state: &mut State<T>, item: T) -> Result<(), PutNowaitError<T>> {
-        if state.shut {
-            return Err(PutNowaitError::ShutDown(item));
-        }
-        if self.is_full_at(state.items.len()) {
-            return Err(PutNowaitError::Full(item));
-        }
-        state.items.push_back(item);
-        state.unfinished += 1;
-        state.getters.pop_first();
-        Ok(())
+    /// The operation behind [`join`](QueueBy::join), for `select!`.
+    pub fn joining(&self) -> JoiningQueue<'_, T, O> {
+        JoiningQueue::of(self)
     }
 
     fn describe(&self, verb: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (noun, len, place) = (O::NOUN, self.len(), self.made_at);
         match self.capacity {
-            Some(capacity) => write!(f, "{verb} Queue({}/{capacity}) made at {}", self.len(), self.made_at),
-            None => write!(f, "{verb} Queue({}) made at {}", self.len(), self.made_at),
+            Some(capacity) => write!(f, "{verb} {noun}({len}/{capacity}) made at {place}"),
+            None => write!(f, "{verb} {noun}({len}) made at {place}"),
         }
     }
-}
 
-pin_project! {
-    /// The operation of [`Queue::get`].
-    #[derive(Debug)]
-    pub struct Getting<'a, T> {
-        queue: &'a Queue<T>,
-        #[pin]
-        node: Node,
-    }
-}
-
-impl<T> sealed::Sealed for Getting<'_, T> {}
-
-impl<T> Operation for Getting<'_, T> {
-    type Output = Result<T, QueueShutDown>;
-
-    fn attempt(self: Pin<&mut Self>) -> Option<Self::Output> {
-        let mut state = self.queue.state.lock();
-        let output = match state.get() {
-            Ok(item) => Ok(item),
-            Err(GetNowaitError::ShutDown) => Err(QueueShutDown),
-            Err(GetNowaitError::Empty) => return None,
-        };
-        state.getters.use_up(&self.node);
-        Some(output)
+    #[inline(always)]
+    fn is_full_at(&self, len: usize) -> bool {
+        self.capacity.is_some_and(|capacity| len >= capacity)
     }
 
-    fn register(self: Pin<&mut Self>, waiter: Waiter) {
-        let this = self.project();
-        let state = this.queue.state.lock();
-        if state.shut || !state.items.is_empty() {
-            waiter.wake_later();
+    /// Gives the item to be put, or why it can't be.
+    #[inline(always)]
+    fn admit(&self, state: &State<O::Items>, item: T) -> Result<T, PutNowaitError<T>> {
+        if state.shut {
+            Err(PutNowaitError::ShutDown(item))
+        } else if self.is_full_at(state.items.count()) {
+            Err(PutNowaitError::Full(item))
         } else {
-            state.getters.link(this.node.as_ref(), waiter);
+            Ok(item)
         }
-    }
-
-    #[inline]
-    fn withdraw(self: Pin<&mut Self>) {
-        if self.node.has_left() {
-            return;
-        }
-        let state = self.queue.state.lock();
-        if state.getters.remove(&self.node) == Wait::Completed && !state.items.is_empty() {
-            state.getters.pop_first();
-        }
-    }
-
-    fn cancel(&self) -> CancelWait {
-        self.queue.state.lock().getters.cancel_wait(&self.node)
-    }
-
-    fn is_local(&self) -> bool {
-        false
-    }
-
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.queue.describe("gets from", f)
     }
 }
 
-pin_project! {
-    /// The operation of [`Queue::put`].
-    pub struct Putting<'a, T> {
-        queue: &'a Queue<T>,
-        item: Option<T>,
-        #[pin]
-        node: Node,
-    }
-}
-
-impl<T> fmt::Debug for Putting<'_, T> {
+impl<T, O: Order<T>> fmt::Debug for QueueBy<T, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Putting").field("queue", &self.queue).finish_non_exhaustive()
-    }
-}
-
-impl<T> sealed::Sealed for Putting<'_, T> {}
-
-impl<T> Operation for Putting<'_, T> {
-    type Output = Result<(), PutError<T>>;
-
-    fn attempt(self: Pin<&mut Self>) -> Option<Self::Output> {
-        let this = self.project();
-        let mut state = this.queue.state.lock();
-        let output = match this.queue.put_into(&mut state, this.item.take()?) {
-            Ok(()) => Ok(()),
-            Err(PutNowaitError::ShutDown(item)) => Err(PutError(item)),
-            Err(PutNowaitError::Full(item)) => {
-                *this.item = Some(item);
-                return None;
-            }
-        };
-        state.putters.use_up(&this.node);
-        Some(output)
-    }
-
-    fn register(self: Pin<&mut Self>, waiter: Waiter) {
-        let this = self.project();
-        let state = this.queue.state.lock();
-        if state.shut || !this.queue.is_full_at(state.items.len()) {
-            waiter.wake_later();
-        } else {
-            state.putters.link(this.node.as_ref(), waiter);
-        }
-    }
-
-    #[inline]
-    fn withdraw(self: Pin<&mut Self>) {
-        if self.node.has_left() {
-            return;
-        }
-        let state = self.queue.state.lock();
-        if state.putters.remove(&self.node) == Wait::Completed && !self.queue.is_full_at(state.items.len()) {
-            state.putters.pop_first();
-        }
-    }
-
-    fn cancel(&self) -> CancelWait {
-        self.queue.state.lock().putters.cancel_wait(&self.node)
-    }
-
-    fn is_local(&self) -> bool {
-        false
-    }
-
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.queue.describe("puts into", f)
-    }
-}
-
-pin_project! {
-    // The operation of `Queue::join`.
-    struct Idle<'a, T> {
-        queue: &'a Queue<T>,
-        #[pin]
-        node: Node,
-    }
-}
-
-impl<T> sealed::Sealed for Idle<'_, T> {}
-
-impl<T> Operation for Idle<'_, T> {
-    type Output = ();
-
-    fn attempt(self: Pin<&mut Self>) -> Option<()> {
-        let state = self.queue.state.lock();
-        (state.unfinished == 0 || state.idle_waiters.state(&self.node) == Wait::Completed).then_some(())
-    }
-
-    fn register(self: Pin<&mut Self>, waiter: Waiter) {
-        let this = self.project();
-        let state = this.queue.state.lock();
-        if state.unfinished == 0 {
-            waiter.wake_later();
-        } else {
-            state.idle_waiters.link(this.node.as_ref(), waiter);
-        }
-    }
-
-    fn withdraw(self: Pin<&mut Self>) {
-        self.queue.state.lock().idle_waiters.remove(&self.node);
-    }
-
-    fn cancel(&self) -> CancelWait {
-        self.queue.state.lock().idle_waiters.cancel_wait(&self.node)
-    }
-
-    fn is_local(&self) -> bool {
-        false
-    }
-
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.queue.describe("waits for the items of", f)
+        let state = self.state.lock();
+        let (len, unfinished, shut_down) = (state.items.count(), state.unfinished, state.shut);
+        let (getters, putters) = (state.getters.count_waiting(), state.putters.count_waiting());
+        drop(state);
+        f.debug_struct(O::NOUN)
+            .field("len", &len)
+            .field("capacity", &self.capacity)
+            .field("unfinished", &unfinished)
+            .field("getters", &getters)
+            .field("putters", &putters)
+            .field("shut_down", &shut_down)
+            .finish()
     }
 }

@@ -9,13 +9,14 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 
 use pin_project_lite::pin_project;
 
 use super::bounded_semaphore::ReleasedTooOften;
 use crate::runtime::guarded::Guarded;
 use crate::runtime::operation::{CancelWait, Operation, sealed};
+use crate::runtime::park;
 use crate::runtime::wait_list::{List, Node, State as Wait};
 use crate::runtime::waiter::Waiter;
 
@@ -95,7 +96,7 @@ impl Permits {
     pub(super) fn acquire(&self) -> Permit<'_> {
         match self.try_acquire() {
             Some(permit) => permit,
-            None => self.acquiring().wait(),
+            None => park::wait_attempted(pin!(self.acquiring())),
         }
     }
 

@@ -4,12 +4,13 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::join::JoinError;
-use super::joining::{Ended, Joining, is_current, put_back};
+use super::joining::{Ended, Joining, put_back, refusal};
+use super::latch::in_run;
 use crate::runtime::callback::Callback;
 use crate::runtime::operation::Operation;
 use crate::runtime::outcome::{OutcomeOf, call_at_end};
-use crate::runtime::scheduler::with_scheduler;
 use crate::runtime::task::Failure;
+use crate::runtime::yield_now;
 
 /// The part of an [`Awaitable`] that is not for users.
 pub trait Sealed<T> {
@@ -40,7 +41,8 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
     ///
     /// # Errors
     ///
-    /// When it failed, panicked or was cancelled; when the value was taken before; when a task asks for its own end.
+    /// When it failed, panicked or was cancelled; when the value was taken before; when a task asks for its own end, which it
+    /// is told in the next tick, as in asyncio, or for that of a task of another run, which does not go on meanwhile.
     ///
     /// # Cancellation
     ///
@@ -50,6 +52,7 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
     ///
     /// Panics where a task may not wait, if it has to; see [`Operation::wait`].
     fn join(&self) -> Result<Self::Output, JoinError> {
+        refuse(self.outcome_of())?;
         self.joining().wait()
     }
 
@@ -68,9 +71,7 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
         Self::Output: Clone,
     {
         let outcome = self.outcome_of();
-        if is_current(outcome) {
-            return Err(JoinError::itself());
-        }
+        refuse(outcome)?;
         Ended::of(outcome).wait();
         outcome.note_observed();
         match outcome.take() {
@@ -123,8 +124,7 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
     /// Panics outside of a run.
     #[track_caller]
     fn on_done(&self, f: impl FnOnce() + 'static) -> DoneCallback {
-        let callback = with_scheduler(|scheduler| Callback::new(scheduler, Box::new(f)));
-        let callback = callback.expect("cede: on_done works inside a run: call it inside cede::run");
+        let callback = in_run("on_done", |scheduler| Callback::new(scheduler, Box::new(f)));
         call_at_end(self.outcome_of(), &callback);
         DoneCallback(callback)
     }
@@ -136,6 +136,15 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
     }
 }
 
+/// Refuses to wait for what the current task can't wait for. One that asks for its own end lets the others run before it is told.
+fn refuse<T>(outcome: &dyn OutcomeOf<T>) -> Result<(), JoinError> {
+    let Some(error) = refusal(outcome) else { return Ok(()) };
+    if error.is_await_self() {
+        yield_now();
+    }
+    Err(error)
+}
+
 impl<T, A: Sealed<T> + ?Sized> Sealed<T> for &A {
     fn outcome_of(&self) -> &dyn OutcomeOf<T> {
         (**self).outcome_of()
@@ -143,6 +152,16 @@ impl<T, A: Sealed<T> + ?Sized> Sealed<T> for &A {
 }
 
 impl<A: Awaitable + ?Sized> Awaitable for &A {
+    type Output = A::Output;
+}
+
+impl<T, A: Sealed<T> + ?Sized> Sealed<T> for Rc<A> {
+    fn outcome_of(&self) -> &dyn OutcomeOf<T> {
+        (**self).outcome_of()
+    }
+}
+
+impl<A: Awaitable + ?Sized> Awaitable for Rc<A> {
     type Output = A::Output;
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 
-use super::spawn::current_core;
+use super::handle::current_core;
 use crate::coroutine::Extent;
 use crate::runtime::park::{self, CancelToken};
 use crate::runtime::scheduler::with_scheduler;

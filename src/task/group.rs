@@ -23,7 +23,10 @@ use std::rc::Rc;
 
 use pin_project_lite::pin_project;
 
+use super::builder::Builder;
+use super::handle::TaskRef;
 use super::join::{JoinError, JoinHandle};
+use super::scope::{run_block, task_that_may_wait};
 use super::spawn::{failed, start_with};
 use crate::runtime::callback::Callback;
 use crate::runtime::operation::{Operation, sealed};
@@ -83,11 +86,16 @@ impl From<GroupError> for std::io::Error {
     }
 }
 
-/// A task could not be added to a group that is shutting down or closed; what a handle of one that was refused
-/// gives when it is joined.
+/// Why a task could not be added to a group; what the handle of one that was refused gives when it is joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the group takes no more tasks: it is shutting down or closed")]
-pub struct SpawnError(());
+pub enum SpawnError {
+    /// All its tasks have ended, and nobody waits for more.
+    #[error("the group takes no more tasks: it is over")]
+    Finished,
+    /// Its tasks are being cancelled.
+    #[error("the group takes no more tasks: it is shutting down")]
+    ShuttingDown,
+}
 
 /// What groups of both kinds share.
 pub(super) struct GroupCore {
@@ -131,14 +139,15 @@ impl GroupCore {
     /// What the body and the value borrow outlives the group's exit.
     pub(super) unsafe fn spawn<'a, T: 'a>(
         self: &Rc<Self>,
+        settings: Option<&Builder>,
         spawned_at: &'static Location<'static>,
         body: impl FnOnce() -> Result<T, Failure> + 'a,
     ) -> Rc<dyn TaskOf<T> + 'a> {
-        let closed = self.aborting.get() || (self.exiting.get() && self.children.borrow().is_empty());
+        let refusal = self.refusal();
         // SAFETY: the caller's promise. A child that is refused never begins, and its closure is dropped here.
-        let task = unsafe { start_with(None, spawned_at, body, closed.then(|| failed(SpawnError(())))) };
+        let task = unsafe { start_with(settings, spawned_at, body, refusal.map(failed)) };
         task.core().observed.set(true);
-        if closed {
+        if refusal.is_some() {
             return task;
         }
         let any: Rc<dyn AnyTask + 'a> = task.clone();
@@ -151,6 +160,15 @@ impl GroupCore {
         let callback = with_scheduler(|scheduler| Callback::new(scheduler, ended)).expect("a task was made");
         call_at_end(&*any, &callback);
         task
+    }
+
+    /// Why it takes no more tasks, if it does not.
+    fn refusal(&self) -> Option<SpawnError> {
+        if self.exiting.get() && self.children.borrow().is_empty() {
+            Some(SpawnError::Finished)
+        } else {
+            self.aborting.get().then_some(SpawnError::ShuttingDown)
+        }
     }
 
     pub(super) fn has_children(&self) -> bool {
@@ -316,17 +334,57 @@ impl TaskGroup {
     ///
     /// Panics outside of a task.
     pub fn new() -> Self {
-        let Some(task) = super::current() else {
+        let Some(task) = TaskRef::current() else {
             panic!("cede: a group belongs to a task: make it inside cede::run");
         };
         TaskGroup { core: GroupCore::new(task.key()) }
     }
 
+    /// Runs `f` as the block of a group, and comes back when all tasks of the group have ended: `async with TaskGroup()`.
+    ///
+    /// A [`scope`](crate::scope) is the better choice where only the block and the children themselves add tasks. This group
+    /// can be kept where others find it, and takes tasks from all who have it for as long as one of its own runs.
+    ///
+    /// # Errors
+    ///
+    /// The errors of the tasks that failed, and the one of `f`. The first of them cancels the other tasks, and the block
+    /// where it waits.
+    ///
+    /// # Cancellation
+    ///
+    /// A task that is cancelled meanwhile cancels the tasks of the group, waits for them, and unwinds.
+    ///
+    /// # Panics
+    ///
+    /// Panics where a task may not wait; see [`Operation::wait`]. Goes on with a panic of `f` when the tasks have ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cede::TaskGroup;
+    /// use std::rc::Rc;
+    ///
+    /// cede::run(|| {
+    ///     let error = TaskGroup::run(|group| {
+    ///         let others = Rc::clone(group);
+    ///         group.spawn(move || others.try_spawn(|| Err::<(), _>("the disk is full")));
+    ///         Ok::<_, std::io::Error>(())
+    ///     });
+    ///     assert_eq!(error.unwrap_err().to_string(), "the disk is full");
+    /// });
+    /// ```
+    pub fn run<T, E: Into<Box<dyn Error>>>(
+        f: impl FnOnce(&Rc<TaskGroup>) -> Result<T, E>,
+    ) -> Result<T, GroupError> {
+        let task = task_that_may_wait();
+        let group = Rc::new(TaskGroup { core: GroupCore::new(task.key()) });
+        run_block(&task, &group.core, || f(&group).map_err(failed))
+    }
+
     /// Adds a task. Where the group takes none, joining the handle gives an error, and the closure never runs.
     #[track_caller]
     pub fn spawn<T: 'static>(&self, f: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
-        // SAFETY: everything is `'static`.
-        JoinHandle::new(unsafe { self.core.spawn(Location::caller(), move || Ok(f())) })
+        self.start(None, Location::caller(), move || Ok(f()))
     }
 
     /// Adds a task that may fail; its error aborts the group.
@@ -336,8 +394,17 @@ impl TaskGroup {
         T: 'static,
         E: Into<Box<dyn Error>> + 'static,
     {
+        self.start(None, Location::caller(), move || f().map_err(failed))
+    }
+
+    pub(super) fn start<T: 'static>(
+        &self,
+        settings: Option<&Builder>,
+        spawned_at: &'static Location<'static>,
+        body: impl FnOnce() -> Result<T, Failure> + 'static,
+    ) -> JoinHandle<T> {
         // SAFETY: everything is `'static`.
-        JoinHandle::new(unsafe { self.core.spawn(Location::caller(), move || f().map_err(failed)) })
+        JoinHandle::new(unsafe { self.core.spawn(settings, spawned_at, body) })
     }
 
     /// Cancels all tasks of the group.

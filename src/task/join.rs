@@ -23,6 +23,7 @@ enum Kind {
     Failure(Failure),
     Taken,
     Itself,
+    Elsewhere,
 }
 
 impl JoinError {
@@ -35,7 +36,7 @@ impl JoinError {
         match self.kind {
             Kind::Failure(Failure::Cancelled) => Failure::CancelledError,
             Kind::Failure(failure) => failure,
-            Kind::Taken | Kind::Itself => Failure::Error(Rc::new(self)),
+            Kind::Taken | Kind::Itself | Kind::Elsewhere => Failure::Error(Rc::new(self)),
         }
     }
 
@@ -45,6 +46,10 @@ impl JoinError {
 
     pub(super) fn itself() -> Self {
         JoinError { kind: Kind::Itself }
+    }
+
+    pub(super) fn elsewhere() -> Self {
+        JoinError { kind: Kind::Elsewhere }
     }
 
     /// The error of something that was cancelled, to end a promise with.
@@ -100,6 +105,9 @@ impl fmt::Display for JoinError {
             Kind::Failure(Failure::Panicked(panic)) => write!(f, "the task panicked: {}", panic.message),
             Kind::Taken => f.write_str("the task's result was taken by an earlier join"),
             Kind::Itself => f.write_str("a task can't wait for its own end"),
+            Kind::Elsewhere => {
+                f.write_str("the task belongs to another run, which does not go on while this one waits")
+            }
         }
     }
 }
@@ -155,6 +163,10 @@ impl<T> Awaitable for JoinHandle<T> {
 impl<T> JoinHandle<T> {
     pub(super) fn new(task: Rc<dyn TaskOf<T>>) -> Self {
         JoinHandle { task }
+    }
+
+    pub(super) fn record(&self) -> Rc<dyn OutcomeOf<T>> {
+        self.task.clone()
     }
 
     fn core(&self) -> &TaskCore {

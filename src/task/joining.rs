@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::pin::Pin;
+use std::ptr;
 
 use pin_project_lite::pin_project;
 
@@ -11,17 +12,21 @@ use crate::coroutine;
 use crate::runtime::operation::{CancelWait, Operation, sealed};
 use crate::runtime::outcome::{Outcome, OutcomeOf};
 use crate::runtime::park;
-use crate::runtime::scheduler::{Scheduler, with_scheduler};
+use crate::runtime::scheduler::with_scheduler;
 use crate::runtime::wait_list::Node;
 use crate::runtime::waiter::Waiter;
 
-/// Whether this is the task that runs.
-pub(super) fn is_current(outcome: &(impl Outcome + ?Sized)) -> bool {
-    let current = with_scheduler(Scheduler::current).flatten();
-    match (current, outcome.task()) {
-        (Some(current), Some(task)) => std::ptr::eq(current.as_ptr(), task),
-        _ => false,
-    }
+/// Why the current task can't wait for this: it is the task itself, or one of a run that does not go on meanwhile.
+pub(super) fn refusal(outcome: &(impl Outcome + ?Sized)) -> Option<JoinError> {
+    let task = outcome.task()?;
+    with_scheduler(|here| {
+        if here.current().is_some_and(|current| ptr::eq(current.as_ptr(), task)) {
+            return Some(JoinError::itself());
+        }
+        // None where it has ended.
+        let there = task.scheduler()?;
+        (!ptr::eq(there, here)).then(JoinError::elsewhere)
+    })?
 }
 
 /// Puts a value back after `f` has looked at it, also where that panics.
@@ -42,6 +47,8 @@ pin_project! {
     /// Waiting for the end, whatever that is.
     pub(super) struct Ended<'a, O: ?Sized> {
         outcome: &'a O,
+        // What the task does meanwhile, for reports.
+        verb: &'static str,
         #[pin]
         node: Node,
         // A cancellation of the one that waits was handed on.
@@ -53,7 +60,12 @@ pin_project! {
 
 impl<'a, O: Outcome + ?Sized> Ended<'a, O> {
     pub(super) fn of(outcome: &'a O) -> Self {
-        Ended { outcome, node: Node::default(), handed_on: Cell::new(false), handing_on: Cell::new(false) }
+        Ended::doing("joins", outcome)
+    }
+
+    pub(super) fn doing(verb: &'static str, outcome: &'a O) -> Self {
+        let (handed_on, handing_on) = (Cell::new(false), Cell::new(false));
+        Ended { outcome, verb, node: Node::default(), handed_on, handing_on }
     }
 }
 
@@ -93,12 +105,13 @@ impl<O: Outcome + ?Sized> Operation for Ended<'_, O> {
         match handed_on {
             true if self.outcome.completion().is_done() => CancelWait::Ended,
             true => CancelWait::HandedOn,
-            false => CancelWait::Unwind,
+            // It has ended, or is about to: a gather whose members have all ended.
+            false => CancelWait::TooLate,
         }
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("joins ")?;
+        write!(f, "{} ", self.verb)?;
         self.outcome.describe(f)
     }
 }
@@ -130,8 +143,8 @@ impl<T> Operation for Joining<'_, T> {
 
     fn attempt(self: Pin<&mut Self>) -> Option<Self::Output> {
         let outcome = self.ended.outcome;
-        if is_current(outcome) {
-            return Some(Err(JoinError::itself()));
+        if let Some(error) = refusal(outcome) {
+            return Some(Err(error));
         }
         self.project().ended.attempt()?;
         outcome.note_observed();

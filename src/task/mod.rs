@@ -1,21 +1,44 @@
 //! Tasks: spawning, joining, cancelling, and scopes in which they borrow.
 
+mod alarm;
+mod as_completed;
 mod awaitable;
+mod builder;
+mod call;
 mod cancel;
+mod gather;
 mod group;
+mod handle;
 mod join;
 mod joining;
+mod latch;
+mod member;
+mod members;
 mod promise;
 mod scope;
 mod select;
+mod shield;
 mod spawn;
+pub(crate) mod timeout;
+mod wait;
+mod wait_for;
 
+pub use as_completed::{AsCompleted, as_completed};
 pub use awaitable::{Awaitable, DoneCallback};
+pub use builder::Builder;
+pub use call::{CallHandle, call_at, call_later, call_soon};
 pub use cancel::{Cancelled, catch_cancelled, finally, no_cancel, no_switch};
+pub use gather::{Gather, GatherResults, gather, gather_results};
 pub use group::{GroupError, SpawnError, TaskGroup};
+pub use handle::{TaskHandle, all_tasks, current};
 pub use join::{JoinError, JoinHandle};
 pub use joining::Joining;
+pub use member::{End, Member};
+pub use members::{Gathered, Members};
 pub use promise::{InvalidState, Promise};
 pub use scope::{Scope, ScopedJoinHandle, scope, try_scope};
 pub use select::{First, Race, race};
-pub use spawn::{TaskHandle, call_soon, current, spawn, spawn_named, try_spawn};
+pub use shield::{Shield, shield};
+pub use spawn::{spawn, try_spawn};
+pub use wait::{ReturnWhen, Waited, wait};
+pub use wait_for::{WaitFor, wait_for};

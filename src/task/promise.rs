@@ -64,7 +64,7 @@ pub struct Promise<T> {
 }
 
 /// See the head of this file.
-pub(super) struct Record<T> {
+struct Record<T> {
     completion: Completion,
     result: RefCell<Option<Result<T, Failure>>>,
     /// Somebody has looked at the result, or will.
@@ -107,6 +107,15 @@ impl<T> Promise<T> {
         Promise { record: Rc::new(record) }
     }
 
+    /// Waits for the result, and takes the value.
+    ///
+    /// # Errors, cancellation, panics
+    ///
+    /// As for [`Awaitable::join`].
+    pub fn join(&self) -> Result<T, JoinError> {
+        Awaitable::join(self)
+    }
+
     /// Gives it its value, and wakes those who wait for that. Python's `set_result`.
     ///
     /// # Errors
@@ -138,6 +147,12 @@ impl<T> Promise<T> {
             Err(error) => Failure::Error(error.into()),
         }));
         Ok(())
+    }
+}
+
+impl<T: 'static> Promise<T> {
+    pub(super) fn record(&self) -> Rc<dyn OutcomeOf<T>> {
+        self.record.clone()
     }
 }
 

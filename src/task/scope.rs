@@ -12,10 +12,14 @@ use std::ops::Deref;
 use std::panic::{self, AssertUnwindSafe, Location};
 use std::rc::Rc;
 
+use super::awaitable::{Awaitable, Sealed};
+use super::builder::Builder;
 use super::group::{GroupCore, GroupError, Left};
+use super::handle::TaskRef;
 use super::join::{JoinError, JoinHandle};
 use super::spawn::failed;
 use crate::coroutine::Extent;
+use crate::runtime::outcome::OutcomeOf;
 use crate::runtime::park::{self, CancelToken};
 use crate::runtime::task::{Failure, TaskOf};
 
@@ -46,6 +50,16 @@ impl<T> Deref for ScopedJoinHandle<'_, T> {
     }
 }
 
+impl<T> Sealed<T> for ScopedJoinHandle<'_, T> {
+    fn outcome_of(&self) -> &dyn OutcomeOf<T> {
+        self.handle.outcome_of()
+    }
+}
+
+impl<T> Awaitable for ScopedJoinHandle<'_, T> {
+    type Output = T;
+}
+
 impl<T> fmt::Debug for ScopedJoinHandle<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.handle.fmt(f)
@@ -57,7 +71,7 @@ impl<'scope> Scope<'scope, '_> {
     /// handle gives an error, and the closure never runs.
     #[track_caller]
     pub fn spawn<T: 'scope>(&'scope self, f: impl FnOnce() -> T + 'scope) -> ScopedJoinHandle<'scope, T> {
-        self.start(Location::caller(), move || Ok(f()))
+        self.start(None, Location::caller(), move || Ok(f()))
     }
 
     /// Adds a child that may fail. The first error cancels the other children and ends the scope.
@@ -66,16 +80,17 @@ impl<'scope> Scope<'scope, '_> {
         &'scope self,
         f: impl FnOnce() -> Result<T, E> + 'scope,
     ) -> ScopedJoinHandle<'scope, T> {
-        self.start(Location::caller(), move || f().map_err(failed))
+        self.start(None, Location::caller(), move || f().map_err(failed))
     }
 
-    fn start<T: 'scope>(
+    pub(super) fn start<T: 'scope>(
         &'scope self,
+        settings: Option<&Builder>,
         spawned_at: &'static Location<'static>,
         body: impl FnOnce() -> Result<T, Failure> + 'scope,
     ) -> ScopedJoinHandle<'scope, T> {
         // SAFETY: the scope waits for its children before anything that lives as long as `'scope` goes.
-        let task = unsafe { self.core.spawn(spawned_at, body) };
+        let task = unsafe { self.core.spawn(settings, spawned_at, body) };
         // SAFETY: only the lifetime changes, and the marker keeps it.
         let task = unsafe { std::mem::transmute::<Rc<dyn TaskOf<T> + 'scope>, Rc<dyn TaskOf<T>>>(task) };
         ScopedJoinHandle { handle: JoinHandle::new(task), marker: PhantomData }
@@ -137,13 +152,31 @@ pub fn try_scope<'env, T, E: Into<Box<dyn Error>>>(
 fn run<'env, T>(
     f: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> Result<T, Failure>,
 ) -> Result<T, GroupError> {
+    let task = task_that_may_wait();
+    let scope = Scope { core: GroupCore::new(task.key()), marker: PhantomData };
+    run_block(&task, &scope.core, || f(&scope))
+}
+
+/// The current task.
+///
+/// # Panics
+///
+/// Panics where that may not wait.
+pub(super) fn task_that_may_wait() -> TaskRef {
     if let Some(refusal) = park::refusal() {
         panic!("cede: {refusal}");
     }
-    let task = super::current().expect("`refusal` has found a task");
-    let scope = Scope { core: GroupCore::new(task.key()), marker: PhantomData };
+    TaskRef::current().expect("`refusal` has found a task")
+}
+
+/// Runs the block of a group, and then waits for its children, however the block is left.
+pub(super) fn run_block<T>(
+    task: &TaskRef,
+    group: &GroupCore,
+    f: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, GroupError> {
     let extent = Extent::open();
-    let result = panic::catch_unwind(AssertUnwindSafe(|| f(&scope)));
+    let result = panic::catch_unwind(AssertUnwindSafe(f));
     let mut value = None;
     let mut payload = None;
     let left = match result {
@@ -158,7 +191,7 @@ fn run<'env, T>(
             Left::Panicked
         }
     };
-    if scope.core.has_children()
+    if group.has_children()
         && let Some(refusal) = park::refusal()
     {
         // A context manager that was entered in a task and is left where none may wait.
@@ -167,7 +200,7 @@ fn run<'env, T>(
         );
         std::process::abort();
     }
-    let end = scope.core.exit(left);
+    let end = group.exit(left);
     drop(extent);
     if let Some(payload) = payload {
         panic::resume_unwind(payload);

@@ -45,7 +45,7 @@ pub(crate) fn was_cancelled<T>(task: &JoinHandle<T>) -> bool {
 }
 
 /// Asserts that a wait is refused where there is no task.
-pub(crate) fn assert_needs_a_task(wait: impl FnOnce()) {
+pub(crate) fn assert_needs_a_task<T>(wait: impl FnOnce() -> T) {
     assert_eq!(panic_text(wait), NO_TASK);
 }
 

@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use super::exception::{Class, Exception};
+use super::exception::Exception;
 use super::expression::{Expression, Globals};
 use super::statement::{Block, Handler, NewException, Statement, Target, Try};
 use super::value::{Value, is_true, show};
@@ -82,7 +82,7 @@ impl Frame {
     }
 
     fn reraised(&self) -> Exception {
-        let nothing = || Exception::with_reason(Class::RuntimeError, "?no exception is being handled");
+        let nothing = || Exception::fault("no exception is being handled");
         self.handled.last().cloned().unwrap_or_else(nothing)
     }
 }

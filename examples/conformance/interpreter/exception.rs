@@ -6,10 +6,12 @@
 //! Python's runtime raises; [`Exception::from_error`] knows which.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::error::Error;
 use std::fmt;
+use std::rc::Rc;
 
-use cede::{GeneratorError, GeneratorExit, SendError, StopIteration, Thrown};
+use cede::{Cancelled, GeneratorError, GeneratorExit, SendError, StopIteration, Thrown};
 
 use super::value::Value;
 
@@ -99,7 +101,7 @@ impl Class {
 }
 
 /// What an exception carries.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Payload {
     Nothing,
     Integer(i64),
@@ -107,13 +109,15 @@ enum Payload {
     Reason(Cow<'static, str>),
     /// The members of a group.
     Members(Vec<Exception>),
+    /// The cancellation of a task that was caught; it is gone when it has been let go on.
+    Caught(Rc<RefCell<Option<Cancelled>>>),
 }
 
 /// An exception of the language.
 ///
 /// It is no `Error` itself, so that its conversion into `Box<dyn Error>` can give cede's own errors for the classes
 /// that cede knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Exception {
     class: Class,
     payload: Payload,
@@ -137,8 +141,34 @@ impl Exception {
         Self { class, payload: Payload::Members(members) }
     }
 
+    /// A cancellation of the task that runs.
+    pub(crate) fn caught(cancelled: Cancelled) -> Self {
+        Self {
+            class: Class::CancelledError,
+            payload: Payload::Caught(Rc::new(RefCell::new(Some(cancelled)))),
+        }
+    }
+
+    /// What no program can bring about. No trace has such a line, so it shows as a difference.
+    pub(crate) fn fault(what: impl fmt::Display) -> Self {
+        Self::with_reason(Class::RuntimeError, format!("?{what}"))
+    }
+
     pub(crate) fn class(&self) -> Class {
         self.class
+    }
+
+    /// Lets a CancelledError go on as what it is in cede: the cancellation that was caught, or one that the program raises
+    /// itself.
+    pub(crate) fn unwind(self) -> ! {
+        let caught = match &self.payload {
+            Payload::Caught(cancelled) => cancelled.take(),
+            _ => None,
+        };
+        match caught {
+            Some(cancelled) => cancelled.resume(),
+            None => Cancelled::raise(),
+        }
     }
 
     /// What `except` binds: the integer, the number of a group's members, else null.
@@ -146,14 +176,13 @@ impl Exception {
         match &self.payload {
             Payload::Integer(number) => Some(*number),
             Payload::Members(members) => Some(members.len() as i64),
-            Payload::Nothing | Payload::Reason(_) => None,
+            Payload::Nothing | Payload::Reason(_) | Payload::Caught(_) => None,
         }
     }
 
     /// The exception that Python raises where cede gives `error`.
     ///
-    /// An error without a counterpart gives a RuntimeError whose reason starts with a question mark: no trace has
-    /// such a line, so it shows as a difference.
+    /// An error without a counterpart is a [`fault`](Exception::fault).
     pub(crate) fn from_error(error: &(dyn Error + 'static)) -> Self {
         if let Some(Raised(exception)) = error.downcast_ref() {
             return exception.clone();
@@ -176,7 +205,7 @@ impl Exception {
                 Self::with_reason(Class::RuntimeError, "raised-stop")
             }
             Some(GeneratorError::NoSend) => Self::with_reason(Class::AttributeError, "no-send"),
-            _ => Self::with_reason(Class::RuntimeError, format!("?{error}")),
+            _ => Self::fault(error),
         }
     }
 
@@ -223,7 +252,7 @@ impl fmt::Display for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.class)?;
         match &self.payload {
-            Payload::Nothing => f.write_str("()"),
+            Payload::Nothing | Payload::Caught(_) => f.write_str("()"),
             Payload::Integer(number) => write!(f, "({number})"),
             Payload::Reason(reason) => write!(f, "({reason})"),
             Payload::Members(members) => {

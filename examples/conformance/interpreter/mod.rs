@@ -2,11 +2,11 @@
 //!
 //! A program is read into a tree whose names are already resolved ([`program`], [`expression`], [`statement`]) and then run.
 //! What all kinds of programs share is in this directory: values, exceptions, expressions, control flow, the
-//! trace. Each kind has a module of its own for the statements that only it has ([`generators`]); it plugs them in
-//! through [`program::Dialect`] (reading) and [`control::Host`] (running).
+//! trace. Each kind has a module of its own for the statements that only it has ([`generators`], [`tasks`]); it plugs them
+//! in through [`program::Dialect`] (reading) and [`control::Host`] (running).
 //!
-//! The interpreter keeps no books on generators. Each generator operation of a program is one call of cede's public
-//! API, so that the trace shows what cede does.
+//! The interpreter keeps no books on generators, tasks and what these share. Each operation of a program is one call of
+//! cede's public API, so that the trace shows what cede does.
 
 mod control;
 mod exception;
@@ -14,6 +14,7 @@ mod expression;
 mod generators;
 mod program;
 mod statement;
+mod tasks;
 mod trace;
 mod value;
 
@@ -27,6 +28,8 @@ use program::Malformed;
 pub(crate) enum Item {
     /// Kind "generator".
     Generators(generators::Program),
+    /// Kind "tasks".
+    Tasks(tasks::Program),
 }
 
 impl Item {
@@ -34,6 +37,7 @@ impl Item {
     pub(crate) fn run(self) -> Vec<String> {
         match self {
             Self::Generators(program) => program.run(),
+            Self::Tasks(program) => program.run(),
         }
     }
 }
@@ -55,7 +59,7 @@ impl fmt::Display for Refusal {
             Self::Syntax(error) => write!(f, "this is not JSON: {error}"),
             Self::Malformed(error) => write!(f, "this is no program: {error}"),
             Self::UnknownKind(kind) => {
-                write!(f, "programs of kind {kind:?} cannot be run: only the kind \"generator\" is known")
+                write!(f, "programs of kind {kind:?} cannot be run: \"generator\" and \"tasks\" are known")
             }
         }
     }
@@ -68,6 +72,7 @@ pub(crate) fn read(line: &str) -> Result<Item, Refusal> {
         Some("generator") => {
             generators::Program::read(&item["program"]).map(Item::Generators).map_err(Refusal::Malformed)
         }
+        Some("tasks") => tasks::Program::read(&item["program"]).map(Item::Tasks).map_err(Refusal::Malformed),
         Some(kind) => Err(Refusal::UnknownKind(kind.to_owned())),
         None => Err(Refusal::Malformed(Malformed::new("it has no `kind`"))),
     }

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::exception::Class;
 use super::expression::{Expression, Operator};
-use super::statement::{Block, Body, Handler, NewException, Statement, Target, Try};
+use super::statement::{Block, Body, Creation, Handler, NewException, Statement, Target, Try};
 
 /// Says what is wrong with a program.
 #[derive(Debug)]
@@ -231,6 +231,16 @@ impl<'j> Args<'j> {
         integer(self.json()?)
     }
 
+    /// Whether all were taken.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.len() == 0
+    }
+
+    /// A list of names, given as one argument.
+    pub(crate) fn texts(&mut self) -> Result<Vec<&'j str>, Malformed> {
+        list(self.json()?)?.iter().map(text).collect()
+    }
+
     /// An integer, or null for no limit.
     pub(crate) fn limit(&mut self) -> Result<Option<i64>, Malformed> {
         let json = self.json()?;
@@ -278,8 +288,13 @@ impl<'j> Args<'j> {
         Ok(NewException { class: class(self.json()?)?, payload: self.expression(scope)? })
     }
 
+    /// Two arguments: a body and a list of arguments for it.
+    pub(crate) fn creation<D: Dialect>(&mut self, scope: &mut Scope<'_, D>) -> Result<Creation, Malformed> {
+        Ok(Creation { body: self.body(scope)?, args: self.expressions(scope)? })
+    }
+
     /// The number of a body that the program has.
-    pub(crate) fn body<D: Dialect>(&mut self, scope: &Scope<'_, D>) -> Result<usize, Malformed> {
+    fn body<D: Dialect>(&mut self, scope: &Scope<'_, D>) -> Result<usize, Malformed> {
         let name = self.text()?;
         scope.tables.bodies.find(name).ok_or_else(|| Malformed::new(format!("there is no body {name:?}")))
     }

@@ -34,6 +34,12 @@ pub(crate) struct NewException {
     pub(crate) payload: Expression,
 }
 
+/// A run of a body that begins when the statement runs: which body, and the arguments for it.
+pub(crate) struct Creation {
+    pub(crate) body: usize,
+    pub(crate) args: Vec<Expression>,
+}
+
 /// `try`, with the parts that it has.
 pub(crate) struct Try<O> {
     pub(crate) block: Block<O>,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::super::task::{Failure, panic_message};
 
-/// Why a task that was started by a [`Handle`](crate::Handle) gave no value: a [`JoinError`](crate::JoinError) that crosses threads.
+/// Why a task that was started by a [`Handle`](crate::Handle) gave no value: a `JoinError` that crosses threads.
 #[derive(Debug, Clone)]
 pub struct RemoteJoinError {
     kind: Kind,
@@ -49,9 +49,12 @@ impl RemoteJoinError {
         RemoteJoinError { kind: Kind::Itself }
     }
 
-    /// The task's closure gave this error.
+    /// The task's closure gave this error. One of a join is handed on as it is, as by `cede::try_spawn`.
     pub(super) fn from_error(error: Box<dyn Error + Send + Sync>) -> Self {
-        RemoteJoinError { kind: Kind::Error(error.into()) }
+        match error.downcast::<RemoteJoinError>() {
+            Ok(error) => *error,
+            Err(error) => RemoteJoinError { kind: Kind::Error(error.into()) },
+        }
     }
 
     /// The task ended like this. An error is one of the runtime, which stays on its thread: its text crosses.

@@ -12,11 +12,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::statement::{Creation, Delegate, Own, Source};
+use super::statement::{Delegate, Own, Source};
 use super::world::{ValueGenerator, ValueYielder, World, collect, next_item};
 use crate::interpreter::control::{Flow, Frame, Host, Outcome, run_block, run_body};
 use crate::interpreter::exception::{Class, Exception};
-use crate::interpreter::statement::{Block, Body, Target};
+use crate::interpreter::statement::{Block, Body, Creation, Target};
 use crate::interpreter::trace;
 use crate::interpreter::value::Value;
 

@@ -4,13 +4,13 @@ use std::rc::Rc;
 
 use serde_json::Value as Json;
 
-use super::statement::{Creation, Generators, Source, slot};
+use super::statement::{Generators, Source, slot};
 use super::world::{ValueGenerator, World, collect, next_item};
 use crate::interpreter::control::Frame;
 use crate::interpreter::exception::{Class, Exception};
 use crate::interpreter::expression::Expression;
 use crate::interpreter::program::{Args, Malformed, Names, Scope, Tables, list};
-use crate::interpreter::statement::NewException;
+use crate::interpreter::statement::{Creation, NewException};
 use crate::interpreter::trace;
 use crate::interpreter::value::{Value, show};
 
@@ -64,7 +64,7 @@ impl Action {
         Ok(match args.name() {
             "log" => Self::Log { tag: args.text()?.to_owned(), values: args.rest(scope)? },
             "state" => Self::State { slot: slot(args, scope)? },
-            "new" => Self::New { slot: slot(args, scope)?, creation: Creation::read(args, scope)? },
+            "new" => Self::New { slot: slot(args, scope)?, creation: args.creation(scope)? },
             "next" => Self::Next { slot: slot(args, scope)? },
             "send" => Self::Send { slot: slot(args, scope)?, value: args.expression(scope)? },
             "throw" => Self::Throw { slot: slot(args, scope)?, exception: args.exception(scope)? },

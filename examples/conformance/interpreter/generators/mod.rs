@@ -38,7 +38,7 @@ impl Program {
     }
 
     pub(crate) fn run(self) -> Vec<String> {
-        trace::record();
+        trace::record(true);
         let world = Rc::new(World::new(self.bodies, self.slots, self.globals));
         driver::run(&world, &self.main, self.locals);
         let trace = trace::finish();

@@ -4,16 +4,10 @@ use serde_json::Value as Json;
 
 use crate::interpreter::expression::Expression;
 use crate::interpreter::program::{Args, Dialect, Malformed, Names, Scope};
-use crate::interpreter::statement::{Block, NewException, Target};
+use crate::interpreter::statement::{Block, Creation, NewException, Target};
 
 /// The kind "generator". Its table has the names of the slots.
 pub(super) enum Generators {}
-
-/// A generator that is made when the statement runs.
-pub(super) struct Creation {
-    pub(super) body: usize,
-    pub(super) args: Vec<Expression>,
-}
 
 /// A generator that a statement uses: a fresh one, or the one in a slot.
 pub(super) enum Source {
@@ -51,7 +45,7 @@ impl Dialect for Generators {
             "yieldfrom" => {
                 Own::YieldFrom { delegate: Delegate::read(args.json()?, scope)?, target: args.target(scope)? }
             }
-            "new" => Own::New { slot: slot(&mut args, scope)?, creation: Creation::read(&mut args, scope)? },
+            "new" => Own::New { slot: slot(&mut args, scope)?, creation: args.creation(scope)? },
             "next" => Own::Next { slot: slot(&mut args, scope)?, target: args.target(scope)? },
             "send" => Own::Send {
                 slot: slot(&mut args, scope)?,
@@ -83,18 +77,11 @@ pub(super) fn slot(args: &mut Args<'_>, scope: &mut Scope<'_, Generators>) -> Re
     Ok(scope.tables.own.number(args.text()?))
 }
 
-impl Creation {
-    /// Two arguments: a body and a list of arguments for it.
-    pub(super) fn read(args: &mut Args<'_>, scope: &mut Scope<'_, Generators>) -> Result<Self, Malformed> {
-        Ok(Self { body: args.body(scope)?, args: args.expressions(scope)? })
-    }
-}
-
 impl Source {
     pub(super) fn read(json: &Json, scope: &mut Scope<'_, Generators>) -> Result<Self, Malformed> {
         let mut args = Args::new(json)?;
         match args.name() {
-            "new" => Creation::read(&mut args, scope).map(Self::New),
+            "new" => args.creation(scope).map(Self::New),
             "gen" => slot(&mut args, scope).map(Self::Slot),
             other => Err(Malformed::new(format!("there is no source {other:?}"))),
         }

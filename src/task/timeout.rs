@@ -7,24 +7,29 @@
 use std::cell::Cell;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use super::sleep::now;
+use super::handle::TaskRef;
 use crate::coroutine::Extent;
 use crate::runtime::callback::Callback;
+use crate::runtime::deadline;
 use crate::runtime::park::CancelToken;
-use crate::runtime::scheduler::{Action, with_scheduler};
+use crate::runtime::scheduler::{Scheduler, with_scheduler};
 use crate::runtime::task::TaskKey;
-use crate::runtime::{TimerKey, deadline};
-use crate::task::current;
 
 /// The time was up before the block was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the time was up")]
 pub struct Elapsed(());
+
+impl Elapsed {
+    pub(super) const fn new() -> Self {
+        Elapsed(())
+    }
+}
 
 impl From<Elapsed> for std::io::Error {
     fn from(error: Elapsed) -> Self {
@@ -32,7 +37,7 @@ impl From<Elapsed> for std::io::Error {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Active,
     Expiring,
@@ -40,13 +45,25 @@ enum State {
     Finished,
 }
 
+impl State {
+    fn text(self) -> &'static str {
+        match self {
+            State::Active => "is active",
+            State::Expiring => "has fired and its block is being cancelled",
+            State::Expired => "has fired",
+            State::Finished => "is over, since its block was left",
+        }
+    }
+}
+
 struct Inner {
     task: TaskKey,
     state: Cell<State>,
     when: Cell<Option<Instant>>,
-    timer: Cell<Option<TimerKey>>,
-    /// Distinguishes calls that were queued for a deadline that has been moved since.
-    turn: Cell<u64>,
+    /// Comes at the deadline.
+    call: Cell<Option<Rc<Callback>>>,
+    /// The run of the task.
+    scheduler: Weak<Scheduler>,
 }
 
 /// The handle of a timeout; from [`timeout_with`]. May be cloned, and outlives its block.
@@ -55,15 +72,39 @@ pub struct Timeout {
     inner: Rc<Inner>,
 }
 
-/// A timeout that is over, or about to be, can't be moved.
+/// A timeout that has fired, or whose block was left, can't be moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the timeout is over and can't be moved")]
-pub struct TimeoutOver(());
+#[error("the timeout {}, and can't be moved", .state.text())]
+pub struct TimeoutOver {
+    state: State,
+}
+
+impl TimeoutOver {
+    /// Whether it has fired, and its block is being cancelled.
+    pub fn is_expiring(&self) -> bool {
+        self.state == State::Expiring
+    }
+
+    /// Whether it has fired, and its block has been left.
+    pub fn is_expired(&self) -> bool {
+        self.state == State::Expired
+    }
+
+    /// Whether its block was left before it could fire.
+    pub fn is_finished(&self) -> bool {
+        self.state == State::Finished
+    }
+}
 
 impl fmt::Debug for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Timeout").field("when", &self.when()).field("expired", &self.expired()).finish()
     }
+}
+
+/// The time of the run.
+fn now() -> Instant {
+    with_scheduler(|scheduler| scheduler.clock.now()).unwrap_or_else(Instant::now)
 }
 
 impl Timeout {
@@ -83,39 +124,33 @@ impl Timeout {
     ///
     /// When the timeout has fired or its block has been left.
     pub fn reschedule(&self, when: Option<Instant>) -> Result<(), TimeoutOver> {
-        if self.inner.state.get() != State::Active {
-            return Err(TimeoutOver(()));
+        let state = self.inner.state.get();
+        if state != State::Active {
+            return Err(TimeoutOver { state });
         }
         self.inner.disarm();
         self.inner.when.set(when);
-        let Some(when) = when else { return Ok(()) };
-        let turn = self.inner.turn.get();
-        let inner = Rc::clone(&self.inner);
-        let fire: Box<dyn FnOnce()> = Box::new(move || inner.fire(turn));
-        with_scheduler(|scheduler| {
-            if when <= scheduler.clock.now() {
-                scheduler.call_soon(fire);
-            } else {
-                let timer = scheduler.set_timer(when, Action::Call(Callback::new(scheduler, fire)));
-                self.inner.timer.set(Some(timer));
-            }
-        });
+        if let Some(when) = when
+            && let Some(scheduler) = self.inner.scheduler.upgrade()
+        {
+            let inner = Rc::clone(&self.inner);
+            let fire = Box::new(move || inner.fire());
+            let is_due = when <= scheduler.clock.now();
+            let call = if is_due { scheduler.call_soon(fire) } else { scheduler.call_at(when, fire) };
+            self.inner.call.set(Some(call));
+        }
         Ok(())
     }
 }
 
 impl Inner {
     fn disarm(&self) {
-        self.turn.set(self.turn.get() + 1);
-        if let Some(timer) = self.timer.take() {
-            with_scheduler(|scheduler| scheduler.cancel_timer(timer));
+        if let Some(call) = self.call.take() {
+            call.cancel();
         }
     }
 
-    fn fire(&self, turn: u64) {
-        if self.state.get() != State::Active || self.turn.get() != turn {
-            return;
-        }
+    fn fire(&self) {
         self.state.set(State::Expiring);
         with_scheduler(|scheduler| {
             scheduler.task(self.task).is_some_and(|task| scheduler.cancel(task.core()))
@@ -156,6 +191,11 @@ pub fn timeout<T>(duration: Duration, f: impl FnOnce() -> T) -> Result<T, Elapse
     timeout_with(deadline(now(), duration), |_| f())
 }
 
+/// The same, where there may be no limit.
+pub(super) fn timeout_for<T>(limit: Option<Duration>, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
+    timeout_with(limit.and_then(|limit| deadline(now(), limit)), |_| f())
+}
+
 /// Runs `f`, and cancels it when it is not done at this moment of the run's time; see [`timeout`].
 ///
 /// # Errors, cancellation, panics
@@ -171,7 +211,7 @@ pub fn timeout_at<T>(when: Instant, f: impl FnOnce() -> T) -> Result<T, Elapsed>
 ///
 /// As [`timeout`].
 pub fn timeout_with<T>(when: Option<Instant>, f: impl FnOnce(&Timeout) -> T) -> Result<T, Elapsed> {
-    let Some(task) = current() else {
+    let Some(task) = TaskRef::current() else {
         panic!("cede: only a task can have a timeout: call this inside cede::run");
     };
     let requests_before = task.cancelling();
@@ -179,8 +219,8 @@ pub fn timeout_with<T>(when: Option<Instant>, f: impl FnOnce(&Timeout) -> T) -> 
         task: task.key(),
         state: Cell::new(State::Active),
         when: Cell::new(None),
-        timer: Cell::new(None),
-        turn: Cell::new(0),
+        call: Cell::new(None),
+        scheduler: with_scheduler(Scheduler::downgrade).unwrap_or_default(),
     };
     let handle = Timeout { inner: Rc::new(inner) };
     handle.reschedule(when).expect("it is active");
@@ -203,7 +243,9 @@ pub fn timeout_with<T>(when: Option<Instant>, f: impl FnOnce(&Timeout) -> T) -> 
             }
             Ok(value)
         }
-        Err(payload) if ours && payload.is::<CancelToken>() && task.catch_cancellation() => Err(Elapsed(())),
+        Err(payload) if ours && payload.is::<CancelToken>() && task.catch_cancellation() => {
+            Err(Elapsed::new())
+        }
         Err(payload) => panic::resume_unwind(payload),
     }
 }
