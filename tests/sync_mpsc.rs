@@ -564,6 +564,28 @@ fn assert_waits_are_refused(why: &str) {
     assert!(tx.send(5).is_err());
 }
 
+struct Opaque;
+
+#[test]
+fn errors_are_errors_whatever_the_item_is_and_say_what_has_happened() {
+    let (tx, rx) = mpsc::bounded(1);
+    let error = |error: Box<dyn std::error::Error>| error.to_string();
+    tx.try_send(Opaque).unwrap();
+    assert_eq!(error(tx.try_send(Opaque).unwrap_err().into()), "the channel is full");
+    let late = tx.send_timeout(Opaque, Duration::ZERO).unwrap_err();
+    assert_eq!((format!("{late:?}"), error(late.into())), {
+        ("Timeout(..)".to_owned(), "the time was up and the channel was full".to_owned())
+    });
+    assert!(rx.try_recv().is_ok());
+    assert_eq!(error(rx.try_recv().err().unwrap().into()), "the channel is empty");
+    drop(rx);
+    let closed = tx.send(Opaque).unwrap_err();
+    assert_eq!(format!("{closed:?} {:?}", tx.try_send(Opaque)), "SendError(..) Err(Closed(..))");
+    assert_eq!(error(closed.into()), "nobody receives from the channel any more");
+    let (_, rx) = mpsc::unbounded::<Opaque>();
+    assert_eq!(error(rx.try_recv().err().unwrap().into()), "nobody sends into the channel any more");
+}
+
 #[test]
 fn where_nothing_may_wait_the_reason_is_given_and_the_rest_works() {
     everywhere(assert_waits_are_refused);

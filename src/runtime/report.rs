@@ -7,6 +7,7 @@ use std::panic::{self, AssertUnwindSafe, Location};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use super::context;
 use super::remote::RemoteJoinError;
 use super::scheduler::Scheduler;
 use super::task::{AnyTask, Failure, TaskCore, panic_message};
@@ -111,7 +112,8 @@ static HOOK: RwLock<Option<Hook>> = RwLock::new(None);
 
 /// Sets what is told of errors of tasks that nobody looked at, of callbacks that panicked, of tasks that could not be
 /// ended, and, in debug mode ([`Builder::debug`](crate::runtime::Builder::debug)), of steps that took long. The default prints them to stderr.
-/// What asyncio calls the exception handler.
+/// What asyncio calls the exception handler. It runs in the context of the task or the callback, so that
+/// context variables say whose it was.
 ///
 /// # Examples
 ///
@@ -248,12 +250,18 @@ pub(super) fn waits_for_other_threads(stuck: &Deadlock) {
 
 fn report_task(core: &TaskCore, message: String) {
     let name = task_name(core.id, Some(&core.name()));
-    report(&TaskReport { name, spawned_at: Some(core.spawned_at), message });
+    let told = TaskReport { name, spawned_at: Some(core.spawned_at), message };
+    context::lend(core.context.get(), || report(&told));
 }
 
 /// Drops something that users may have given a destructor, where a panic must not go on: `what` says of what it was.
 pub(super) fn dropping<T>(what: &str, value: T) {
-    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(move || drop(value))) {
+    calling(what, move || drop(value));
+}
+
+/// Calls code of users where a panic must not go on: `what` says what it is.
+pub(super) fn calling(what: &str, f: impl FnOnce()) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) {
         panicked(what, payload);
     }
 }

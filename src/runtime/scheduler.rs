@@ -474,9 +474,7 @@ impl Scheduler {
 
     fn call(&self, callback: Rc<Callback>) {
         // What is dropped without having been called is code of users too.
-        if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(move || callback.call())) {
-            report::panicked("callback", payload);
-        }
+        report::calling("callback", move || callback.call());
     }
 
     /// Runs a task until it suspends itself or ends. Gives its record when it has ended.
