@@ -89,7 +89,6 @@ const UNSAFE_FILES: &[&str] = &[
     "tests/net_limits.rs",
     "tests/overflow.rs",
     "tests/runtime_interrupt.rs",
-    "tests/sync_allocation.rs",
     "tests/sync_memory.rs",
 ];
 
