@@ -45,6 +45,12 @@
 //! | `current_task()` | [`cede::current()`](crate::current) |
 //! | `task.get_name()`, `task.set_name(n)` | [`TaskHandle::name`](crate::TaskHandle::name), [`set_name`](crate::TaskHandle::set_name) |
 //! | `loop.call_soon(f)` | [`call_soon(f)`](crate::call_soon) |
+//! | `get_running_loop()`, for another thread | [`Handle::current()`](crate::Handle::current) |
+//! | `loop.call_soon_threadsafe(f)` | [`handle.call_soon(f)`](crate::Handle::call_soon) |
+//! | `run_coroutine_threadsafe(f(), loop)` | [`handle.spawn(f)`](crate::Handle::spawn), for an `f` that gives a `Result` [`try_spawn`](crate::Handle::try_spawn) |
+//! | `future.result()`, `future.result(timeout)`, `future.cancel()` | [`join()`](crate::RemoteJoinHandle::join), [`join_timeout(d)`](crate::RemoteJoinHandle::join_timeout), [`cancel()`](crate::RemoteJoinHandle::cancel) |
+//! | `except KeyboardInterrupt` around `runner.run(main())` | [`interrupts(true)`](crate::runtime::Builder::interrupts) and [`RunError::Interrupted`](crate::RunError::Interrupted); `cede::run` ends the process in order |
+//! | `debug=True`, `PYTHONASYNCIODEBUG=1`, `slow_callback_duration` | [`debug(true)`](crate::runtime::Builder::debug), `CEDE_DEBUG=1`, [`slow_step`](crate::runtime::Builder::slow_step) |
 //! | `loop.set_exception_handler(f)`, "exception was never retrieved" | [`set_task_hook(f)`](crate::set_task_hook) |
 //!
 //! ```
@@ -184,6 +190,11 @@
 //!   each task and what it waits for.
 //! - **Swallowed cancellations come again.** A bare `except:` keeps a task of asyncio alive by accident; see
 //!   [`cancellation`](super::cancellation).
+//! - **No task is destroyed while it is pending.** Tasks that begin while a run ends may help those that are being cancelled,
+//!   as in asyncio; here they are ended after them and not dropped. One that can't be ended is named.
+//! - **A cancellation from another thread** is a request like any other: what the task makes of it is what the handle
+//!   gives. Python's future counts as cancelled at once.
+//! - **For ever is no time.** A sleep or a timeout of `Duration::MAX` has no timer; a run in which all tasks wait like that is at a deadlock.
 //! - **Equal deadlines** fire in the order in which they were made. In CPython that depends on its heap.
 //! - **Tasks that are cancelled together** are cancelled in the order in which they were made, where CPython
 //!   iterates over a set.
@@ -191,5 +202,5 @@
 //! # Not there yet
 //!
 //! `gather`, `wait`, `as_completed` and `shield` as functions; `Lock`, `Event`, `Condition`, `Semaphore`,
-//! `Barrier`, `LifoQueue` and `PriorityQueue`; `Future`; context variables; `to_thread`, `run_in_executor` and
-//! `call_soon_threadsafe`; streams, transports and servers; processes; signals, Ctrl-C included; debug mode.
+//! `Barrier`, `LifoQueue` and `PriorityQueue`; `Future`; context variables; `to_thread` and `run_in_executor`;
+//! streams, transports and servers; processes; signals other than Ctrl-C.

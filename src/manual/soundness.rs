@@ -11,6 +11,8 @@
 //! reference into a thread-local, or the address of one that the compiler keeps in a register, and no bound on the body's type
 //! says what it holds. A task stays on the thread that it began on, for the same reason.
 //!
+//! Into a run go closures that have not begun ([`Handle::spawn`](crate::Handle::spawn)), and out of it their results, all of which are `Send`.
+//!
 //! What is thrown need not be `Send`, though the payload of an unwind has to be. The payload remembers its thread: it is
 //! opened and dropped there only, and anywhere else what it carries is leaked.
 //!
