@@ -28,7 +28,7 @@ use super::group_error::GroupError;
 use super::handle::TaskRef;
 use super::join::{JoinError, JoinHandle};
 use super::scope::{run_block, task_that_may_wait};
-use super::spawn::{failed, start_with};
+use super::spawn::{failed, launch, make, refuse};
 use crate::runtime::callback::Callback;
 use crate::runtime::operation::{Operation, sealed};
 use crate::runtime::outcome::call_at_end;
@@ -120,11 +120,10 @@ impl GroupCore {
         spawned_at: &'static Location<'static>,
         body: impl FnOnce() -> Result<T, Failure> + 'a,
     ) -> Rc<dyn TaskOf<T> + 'a> {
-        let refusal = self.refusal();
-        // SAFETY: the caller's promise. A child that is refused never begins, and its closure is dropped here.
-        let task = unsafe { start_with(settings, spawned_at, body, refusal.map(failed)) };
+        let task = make(settings, spawned_at, body);
         task.core().observed.set(true);
-        if refusal.is_some() {
+        if let Some(refusal) = self.refusal() {
+            refuse(&*task, failed(refusal));
             return task;
         }
         let any: Rc<dyn AnyTask + 'a> = task.clone();
@@ -136,6 +135,8 @@ impl GroupCore {
         let ended = Box::new(move || group.child_ended(id));
         let callback = with_scheduler(|scheduler| Callback::new(scheduler, ended)).expect("a task was made");
         call_at_end(&*any, &callback);
+        // SAFETY: the caller's promise. The group knows the child before that begins.
+        unsafe { launch(&task, settings) };
         task
     }
 
