@@ -324,7 +324,7 @@ fn a_callback_that_takes_others_back_while_they_are_being_called_is_too_late() {
     });
 }
 
-// test_handle_exc_handler_correct_context, test_task_exc_handler_correct_context
+/// The context in which that happens is tested in `cpython_tasks_context.rs`.
 #[test]
 fn an_error_of_a_task_or_of_a_callback_is_reported() {
     let ((), reports) = reported(|| {

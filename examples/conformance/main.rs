@@ -1,7 +1,7 @@
 //! Runs programs of the conformance kit: one JSON program a line on stdin, one JSON trace a line on stdout.
 //!
-//! The same programs have been run by CPython, so that a trace which differs shows where cede's generators
-//! behave differently from Python's. `tests/data/README.md` describes the language.
+//! The same programs have been run by CPython, so that a trace which differs shows where cede's generators and tasks
+//! behave differently from Python's. `tests/data/README.md` describes the languages.
 
 mod interpreter;
 

@@ -38,7 +38,7 @@ fn worker(name: &str, queue: &Queue<Job>, done: &Cell<u32>) {
         sleep(ticks * TICK);
         println!("{name} has done job {job}");
         done.set(done.get() + 1);
-        queue.task_done();
+        queue.task_done().expect("an item was got");
     }
 }
 

@@ -163,6 +163,7 @@
 //! | `task`, `signals` | the record of a task; the bits in it that say what is out of the ordinary, all in one byte |
 //! | `park`, `operation`, `waiter`, `wait_list` | the door to suspension; what can be waited for; whom to wake; who waits |
 //! | `completion`, `outcome`, `callback` | the end of something: who is told; what it is; a function to call |
+//! | `context` | the values of context variables that tasks and callbacks have |
 //! | `guarded`, `holder` | the lock of what is shared; who holds a thing, for reports |
 //! | `inbox`, `outside`, `handle`, `remote` | the door for other threads; where all that comes from elsewhere is heard; a run as other threads see it; tasks that they have started |
 //! | `blocking`, `interrupt` | threads for what blocks; Ctrl-C |
@@ -179,7 +180,7 @@
 //! | `member`, `members` | what those are made of: handles and closures |
 //! | `wait`, `as_completed`, `wait_for`, `timeout` | the first or all, in the order in which they come, not too long |
 //! | `latch`, `alarm` | the wait and the timer that all of these use |
-//! | `call` | functions that are called soon or later |
+//! | `call`, `context` | functions that are called soon or later; context variables |
 //! | `cancel` | catching by name, clean-up that waits, stretches that are not interrupted |
 //! | `group`, `scope` | tasks that end together; with borrows |
 //! | `select` | the first of several operations |

@@ -100,7 +100,10 @@ impl Callback {
         match self.call.take() {
             Some(Call::Plain(call)) => call(),
             Some(Call::Told(call)) => call(self.failure.take()),
-            Some(Call::Users(call, values)) => context::within(values, call),
+            // A panic is told in the same context.
+            Some(Call::Users(call, values)) => {
+                context::within(values, || report::calling("callback", call));
+            }
             None => {}
         }
     }

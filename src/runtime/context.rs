@@ -94,7 +94,7 @@ impl Slot {
         Slot(Cell::new(values))
     }
 
-    fn get(&self) -> Option<Arc<Values>> {
+    pub(super) fn get(&self) -> Option<Arc<Values>> {
         let values = self.0.take();
         self.0.set(values.clone());
         values
@@ -166,6 +166,19 @@ pub(crate) fn within<R>(values: Option<Arc<Values>>, f: impl FnOnce() -> R) -> R
         }
     }
     let _restore = Restore(Some(swap_loose(values)));
+    f()
+}
+
+/// Calls `f`, which does not wait, in this context, wherever that is.
+pub(super) fn lend<R>(values: Option<Arc<Values>>, f: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Option<Arc<Values>>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            let lent = self.0.take().map(swap);
+            drop(lent);
+        }
+    }
+    let _restore = Restore(Some(swap(values)));
     f()
 }
 

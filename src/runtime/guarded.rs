@@ -120,16 +120,6 @@ impl<T> Guarded<T> {
         }
         Guard { guarded: self, mutex: Some(mutex) }
     }
-
-    /// The value, which nobody else can reach.
-    pub(crate) fn get_mut(&mut self) -> &mut T {
-        self.value.get_mut()
-    }
-
-    /// The value itself.
-    pub(crate) fn into_inner(self) -> T {
-        self.value.into_inner()
-    }
 }
 
 impl<T> Drop for Guard<'_, T> {
@@ -222,8 +212,6 @@ mod tests {
         thread::spawn(move || *theirs.lock() += 1).join().unwrap();
         assert_eq!(guarded.owner.load(Ordering::SeqCst), SHARED);
         assert_eq!(*guarded.lock(), 2);
-        let last = Arc::into_inner(guarded).unwrap();
-        assert_eq!(last.into_inner(), 2);
     }
 
     #[test]

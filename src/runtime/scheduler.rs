@@ -15,7 +15,7 @@ mod step;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
-use std::panic::{self, AssertUnwindSafe, Location};
+use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -473,8 +473,6 @@ impl Scheduler {
 
     fn call(&self, callback: Rc<Callback>) {
         // What is dropped without having been called is code of users too.
-        if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(move || callback.call())) {
-            report::panicked("callback", payload);
-        }
+        report::calling("callback", move || callback.call());
     }
 }

@@ -37,3 +37,6 @@ pub use queue::{
 };
 pub use rwlock::{ReadingRwLock, RwLock, RwLockReadGuard, RwLockWriteGuard, WritingRwLock};
 pub use semaphore::{AcquiringPermit, Permit, Semaphore};
+
+#[cfg(test)]
+mod tests;

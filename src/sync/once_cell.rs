@@ -216,13 +216,17 @@ impl<T> OnceCell<T> {
 
     #[cold]
     fn initialise<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
-        let taking = TakingTurn { cell: self, node: Node::default() };
-        let Some(turn) = taking.wait() else { return Ok(self.made()) };
+        let Some(turn) = self.taking().wait() else { return Ok(self.made()) };
         let value = make()?;
         // The turn ends with the value.
         std::mem::forget(turn);
         self.put(&mut self.state.lock(), value);
         Ok(self.made())
+    }
+
+    /// The operation of getting the turn to make the value; nothing comes of it where the value is made meanwhile.
+    pub(super) fn taking(&self) -> TakingTurn<'_, T> {
+        TakingTurn { cell: self, node: Node::default() }
     }
 
     fn made(&self) -> &T {
@@ -307,7 +311,7 @@ impl<T: fmt::Debug> fmt::Debug for OnceCell<T> {
 }
 
 /// The turn to make the value. Dropped by who has failed to.
-struct MakersTurn<'a>(&'a Guarded<State>);
+pub(super) struct MakersTurn<'a>(&'a Guarded<State>);
 
 impl Drop for MakersTurn<'_> {
     fn drop(&mut self) {
@@ -317,7 +321,7 @@ impl Drop for MakersTurn<'_> {
 
 pin_project! {
     // Waits until it is this one's turn to make the value, or until that is made.
-    struct TakingTurn<'a, T> {
+    pub(super) struct TakingTurn<'a, T> {
         cell: &'a OnceCell<T>,
         #[pin]
         node: Node,

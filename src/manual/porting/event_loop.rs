@@ -50,7 +50,7 @@
 //! |---|---|
 //! | `loop.call_soon(f)`, `call_later(s, f)`, `call_at(when, f)` | [`call_soon`](crate::task::call_soon), [`call_later`](crate::task::call_later), [`call_at`](crate::task::call_at) |
 //! | `handle.cancel()`, `cancelled()`, `when()` | the same on a [`CallHandle`](crate::task::CallHandle): `cancel`, `is_cancelled`, `when` |
-//! | `call_soon(f, context=c)` | `call_soon(move \|\| c.run(f))` |
+//! | they run in a copy of the caller's context; `context=c` | the same; `call_soon(move \|\| c.run(f))` |
 //! | `loop.time()` | [`time::now()`](crate::time::now) |
 //! | an exception in a callback | a panic, which goes to the hook of [`set_task_hook`](crate::set_task_hook) |
 //!
@@ -102,7 +102,7 @@
 //! | `loop.run_in_executor(None, f, x)` | a task that calls `unblock`, where it is to go on beside this one, or a closure that does in a gather |
 //! | `run_in_executor(pool, f)`, `loop.set_default_executor` | not there yet; see [`threads`](super::threads) |
 //! | `loop.shutdown_default_executor()` | nothing to call: a run waits at its end for the functions that it has on threads |
-//! | context variables in `to_thread` | not carried over: take the value along in the closure |
+//! | context variables in `to_thread`, though not in `run_in_executor` | carried along by `unblock` |
 //!
 //! A cancelled `unblock` unwinds at once; the function goes on by itself and its value is dropped, as in asyncio.
 //!

@@ -183,6 +183,9 @@
 //! a cancellation from outside stays one unless there are errors; children may be added while the group closes.
 //! A panic of a child counts as its failure.
 //!
+//! A body that raises is one of `try_scope`, whose `Err` ends the children. In `scope` an `Err` is a value like any other: the children go on, and
+//! are waited for.
+//!
 //! # Cancelling
 //!
 //! ```python
@@ -306,7 +309,7 @@
 //!     assert request.get() == "none"
 //!
 //!     token = request.set("main")
-//!     assert await asyncio.create_task(asyncio.to_thread(request.get)) == "main"
+//!     assert await asyncio.to_thread(request.get) == "main"
 //!     request.reset(token)
 //!     assert request.get() == "none"
 //!
@@ -314,7 +317,7 @@
 //! ```
 //!
 //! ```
-//! use cede::task::{ContextVar, gather};
+//! use cede::{runtime::unblock, task::{ContextVar, gather}};
 //! use std::time::Duration;
 //! # fn run<T>(main: impl FnOnce() -> T) -> T { cede::Runner::builder().virtual_time(true).build().run(main).unwrap() }
 //!
@@ -332,7 +335,7 @@
 //!     assert_eq!(REQUEST.get().unwrap(), "none");
 //!
 //!     let token = REQUEST.set("main".into());
-//!     assert_eq!(cede::spawn(|| REQUEST.get()).join().unwrap().unwrap(), "main");
+//!     assert_eq!(unblock(|| REQUEST.get()).unwrap(), "main");
 //!     REQUEST.reset(token);
 //!     assert_eq!(REQUEST.get().unwrap(), "none");
 //! });
@@ -343,6 +346,8 @@
 //! | `ContextVar("n")`, `ContextVar("n", default=d)` | a `static` of [`ContextVar::new("n")`](crate::task::ContextVar::new), [`with_default("n", \|\| d)`](crate::task::ContextVar::with_default) |
 //! | `var.get()`, `var.get(d)`; `LookupError` | [`get()`](crate::task::ContextVar::get), `None` where there is none |
 //! | `token = var.set(x)`, `var.reset(token)`, `Token` | the same |
-//! | `copy_context()`, `Context()`, `ctx.run(f)` | [`Context::current()`](crate::task::Context::current), [`Context::new()`](crate::task::Context::new), [`run`](crate::task::Context::run) |
-//! | copied when a task or callback is made | the same |
+//! | `copy_context()`, `Context()`, `ctx.run(f)`, `ctx[var]` | [`Context::current()`](crate::task::Context::current), [`Context::new()`](crate::task::Context::new), [`run`](crate::task::Context::run), [`get`](crate::task::Context::get) |
+//! | entering a context that somebody is in: an error | shared by all who are in it |
+//! | copied when a task or a callback is made, and for `to_thread` | the same, for [`unblock`](crate::runtime::unblock) and [`Handle::spawn`](crate::Handle::spawn) too |
+//! | a value can be anything | what is `Clone + Send + Sync`, since it may go to other threads; in an [`Arc`](std::sync::Arc) where it is large |
 //! | `threading.local` | [`thread_local!`](std::thread_local): shared by all tasks of the thread |

@@ -40,7 +40,10 @@ impl Host for Running<'_> {
         let (target, value) = match statement {
             Own::Sleep { ms } => {
                 let time = duration(number(frame.value(ms)));
-                world.catching(|| Ok(cede::sleep(time)))?;
+                world.catching(|| {
+                    cede::sleep(time);
+                    Ok(())
+                })?;
                 return Ok(Flow::Next);
             }
             Own::Call { creation, target } => {

@@ -170,7 +170,7 @@ impl Records {
         lines.extend(self.others.borrow().iter().enumerate().map(|(index, task)| {
             let outcome = Slot::Task(Rc::clone(&task.handle)).outcome();
             let extra = u32::from(self.is_shutdown_over() && !task.handle.is_finished());
-            line(index + 1, &bodies[task.body], &outcome, task.handle.cancelling() - extra)
+            line(index + 1, &bodies[task.body], &outcome, task.handle.cancelling().saturating_sub(extra))
         }));
         lines
     }

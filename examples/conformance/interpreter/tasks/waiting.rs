@@ -1,13 +1,12 @@
 //! Statements that wait for several things, or for one in a special way.
 
-use std::ptr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use cede::JoinError;
 use cede::task::{
-    Awaitable, End, Gather, GatherResults, ReturnWhen, as_completed, gather, gather_results, shield, wait,
-    wait_for,
+    AsCompleted, Awaitable, End, Gather, GatherResults, ReturnWhen, as_completed, gather, gather_results,
+    shield, wait, wait_for,
 };
 use serde_json::Value as Json;
 
@@ -220,12 +219,27 @@ impl Running<'_> {
         block: &Block<Own>,
         frame: &mut Frame,
     ) -> Outcome {
-        let world = &self.world;
         let slots = self.slots(slots)?;
-        let ends: Vec<End> = slots.iter().map(Slot::end).collect();
-        let mut completed = as_completed(&ends, limit.map(duration));
+        let ends: Vec<Rc<End>> = slots.iter().map(|slot| Rc::new(slot.end())).collect();
+        let mut completed = as_completed(ends.clone(), limit.map(duration));
+        let outcome = self.run_completed(&mut completed, &slots, &ends, target, block, frame);
+        // One that is left early is not taken back in Python: its timer still fires, and so time goes on to there.
+        self.world.left_early.borrow_mut().push(completed);
+        outcome
+    }
+
+    fn run_completed(
+        &self,
+        completed: &mut AsCompleted<Rc<End>>,
+        slots: &[Slot],
+        ends: &[Rc<End>],
+        target: Target,
+        block: &Block<Own>,
+        frame: &mut Frame,
+    ) -> Outcome {
+        let world = &self.world;
         while let Some(item) = world.catching(|| Ok(completed.next()))? {
-            let slot = item.map(|end| slots.iter().zip(&ends).find(|(_, known)| ptr::eq(*known, end)));
+            let slot = item.map(|end| slots.iter().zip(ends).find(|(_, known)| Rc::ptr_eq(known, &end)));
             let content = match slot {
                 Ok(Some((slot, _))) => slot.join(),
                 Ok(None) => Err(Exception::fault("something else was completed")),

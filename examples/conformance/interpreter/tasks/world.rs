@@ -4,7 +4,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use cede::task::CallHandle;
+use cede::task::{AsCompleted, CallHandle, End};
 use cede::time::{Timeout, now};
 use cede::{TaskGroup, catch_cancelled};
 
@@ -45,6 +45,8 @@ pub(super) struct World {
     pub(super) handles: Table<Rc<CallHandle>>,
     pub(super) timeouts: Table<Timeout>,
     pub(super) groups: Table<Rc<TaskGroup>>,
+    /// What `as_completed` statements have waited for, kept until the end.
+    pub(super) left_early: RefCell<Vec<AsCompleted<Rc<End>>>>,
     pub(super) records: Records,
     start: OnceCell<Instant>,
     /// The trace is complete: what still runs is to end.
@@ -98,6 +100,7 @@ impl World {
             handles: Table::new(sizes.handles),
             timeouts: Table::new(sizes.timeouts),
             groups: Table::new(sizes.groups),
+            left_early: RefCell::default(),
             names,
             records: Records::default(),
             start: OnceCell::new(),
@@ -186,6 +189,7 @@ impl World {
         self.handles.clear();
         self.timeouts.clear();
         self.groups.clear();
+        drop(self.left_early.take());
         self.records.clear();
     }
 }

@@ -1,0 +1,191 @@
+//! cede, as its documentation has it. Tasks run on one thread, so workloads for several are left out.
+
+use std::cell::Cell;
+use std::hint::black_box;
+use std::io::{self, Read, Write};
+use std::process;
+use std::rc::Rc;
+use std::time::Duration;
+
+use cede::net::{TcpListener, TcpStream};
+use cede::sync::Queue;
+use cede::{Generator, JoinHandle, Runner, Yielder};
+use peers::{
+    ECHO_BUFFER, FOREVER, Peer, SETTLING, cpu_time, memory, sleeps, sum_below, tasks_of_tree, timed,
+    unsupported,
+};
+
+/// For runs with a million tasks: the page tables of the default stacks would count for more than the tasks.
+const SMALL_STACK_SIZE: usize = 64 * 1024;
+
+fn with_small_stacks<T>(main: impl FnOnce() -> T) -> T {
+    let runner = Runner::builder().stack_size(SMALL_STACK_SIZE).build();
+    runner.run(main).expect("the run ends by itself")
+}
+
+fn values(values: u64) {
+    let generator = Generator::new(move |y: &Yielder<u64>| {
+        for value in 0..black_box(values) {
+            y.yield_(value);
+        }
+    });
+    let mut sum = 0u64;
+    for value in generator {
+        sum = sum.wrapping_add(black_box(value));
+    }
+    assert_eq!(sum, sum_below(values));
+}
+
+fn generators(generators: u64) {
+    for _ in 0..generators {
+        let three = Generator::new(|y: &Yielder<u64>| {
+            for value in 0..3 {
+                y.yield_(value);
+            }
+        });
+        assert_eq!(three.map(black_box).sum::<u64>(), 3);
+    }
+}
+
+fn yields(tasks: u64, each: u64) {
+    let spawned = (0..tasks).map(|_| {
+        cede::spawn(move || {
+            for _ in 0..each {
+                cede::yield_now();
+            }
+        })
+    });
+    for task in spawned.collect::<Vec<_>>() {
+        task.join().expect("no task fails");
+    }
+}
+
+fn spawns(tasks: u64, batch: u64) {
+    let mut sum = 0;
+    for first in (0..tasks).step_by(batch as usize) {
+        let spawned = (first..first + batch).map(|number| cede::spawn(move || number));
+        for task in spawned.collect::<Vec<_>>() {
+            sum += task.join().expect("no task fails");
+        }
+    }
+    assert_eq!(sum, sum_below(tasks));
+}
+
+fn messages(messages: u64) {
+    let there = Rc::new(Queue::bounded(1));
+    let back = Rc::new(Queue::bounded(1));
+    let (inbox, outbox) = (Rc::clone(&there), Rc::clone(&back));
+    let ping = cede::spawn(move || {
+        for number in 0..messages / 2 {
+            there.put(number).expect("the queue is open");
+            assert_eq!(back.get(), Ok(number));
+        }
+    });
+    let pong = cede::spawn(move || {
+        for _ in 0..messages / 2 {
+            let number = inbox.get().expect("the queue is open");
+            outbox.put(number).expect("the queue is open");
+        }
+    });
+    ping.join().expect("no task fails");
+    pong.join().expect("no task fails");
+}
+
+fn tree(first: u64, leaves: u64) -> u64 {
+    if leaves == 1 {
+        return first;
+    }
+    let part = leaves / 10;
+    let spawn = |child| cede::spawn(move || tree(first + child * part, part));
+    let children: Vec<JoinHandle<u64>> = (0..10).map(spawn).collect();
+    children.into_iter().map(|child| child.join().expect("no task fails")).sum()
+}
+
+fn skynet(leaves: u64, times: u64) -> Duration {
+    let mut last = Duration::ZERO;
+    for _ in 0..times {
+        let (sum, took) = timed(|| cede::spawn(move || tree(0, leaves)).join().expect("no task fails"));
+        assert_eq!(sum, sum_below(leaves));
+        last = took;
+    }
+    last
+}
+
+fn idle(peer: &Peer, tasks: u64) -> ! {
+    let begun = Rc::new(Cell::new(0));
+    let before = memory();
+    for _ in 0..tasks {
+        let begun = Rc::clone(&begun);
+        cede::spawn(move || {
+            begun.set(begun.get() + 1);
+            cede::sleep(FOREVER);
+        });
+    }
+    while begun.get() < tasks {
+        cede::yield_now();
+    }
+    cede::sleep(SETTLING);
+    peer.report_memory(tasks, memory() - before);
+    process::exit(0)
+}
+
+fn timers(peer: &Peer, tasks: u64) {
+    let before = cpu_time();
+    let ((), took) = timed(|| {
+        let spawned = sleeps(tasks).map(|length| cede::spawn(move || cede::sleep(length)));
+        for task in spawned.collect::<Vec<_>>() {
+            task.join().expect("no task fails");
+        }
+    });
+    peer.report_cpu(tasks, cpu_time() - before, took);
+}
+
+fn echo(mut stream: TcpStream) -> io::Result<()> {
+    let mut buffer = [0; ECHO_BUFFER];
+    loop {
+        match stream.read(&mut buffer)? {
+            0 => return Ok(()),
+            length => stream.write_all(&buffer[..length])?,
+        }
+    }
+}
+
+fn serve(peer: &Peer) -> io::Result<()> {
+    let listener = TcpListener::bind(("127.0.0.1", peer.number(0) as u16))?;
+    peer.ready();
+    for stream in listener.incoming() {
+        let stream = stream?;
+        stream.set_nodelay(true)?;
+        // A connection that its client resets ends its task alone.
+        cede::spawn(move || drop(echo(stream)));
+    }
+    Ok(())
+}
+
+fn main() -> io::Result<()> {
+    let peer = Peer::from_command_line("cede");
+    let first = peer.number(0);
+    match peer.workload() {
+        "gen" => peer.report(first, timed(|| values(first)).1),
+        "gennew" => peer.report(first, timed(|| generators(first)).1),
+        "yield" => {
+            let each = peer.number(1);
+            peer.report(first * each, cede::run(|| timed(|| yields(first, each)).1));
+        }
+        "idle" => with_small_stacks(|| idle(&peer, first)),
+        "spawn" | "pingpong" | "skynet" | "timers" | "echo" if peer.number(1) != 1 => unsupported(),
+        "spawn" => {
+            let batch = peer.number(2);
+            peer.report(first, cede::run(|| timed(|| spawns(first, batch)).1));
+        }
+        "pingpong" => peer.report(first, cede::run(|| timed(|| messages(first)).1)),
+        "skynet" => {
+            let times = peer.number(2);
+            peer.report(tasks_of_tree(first), with_small_stacks(|| skynet(first, times)));
+        }
+        "timers" => with_small_stacks(|| timers(&peer, first)),
+        "echo" => cede::run(|| serve(&peer))?,
+        _ => unsupported(),
+    }
+    Ok(())
+}
