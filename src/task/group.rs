@@ -28,12 +28,12 @@ use super::group_error::GroupError;
 use super::handle::TaskRef;
 use super::join::{JoinError, JoinHandle};
 use super::scope::{run_block, task_that_may_wait};
-use super::spawn::{failed, start_with};
+use super::spawn::{failed, launch, make, refuse};
 use crate::runtime::callback::Callback;
 use crate::runtime::operation::{Operation, sealed};
 use crate::runtime::outcome::call_at_end;
 use crate::runtime::park::{self, Wake};
-use crate::runtime::report;
+use crate::runtime::report::Culprit;
 use crate::runtime::scheduler::with_scheduler;
 use crate::runtime::signals::Signals;
 use crate::runtime::task::{AnyTask, Failure, TaskCore, TaskKey, TaskOf};
@@ -70,19 +70,18 @@ pub(super) struct GroupCore {
 /// An error of a group, and whose it is: a child's, or the body's.
 struct Failed {
     error: JoinError,
-    child: Option<(String, &'static Location<'static>)>,
+    child: Option<Culprit>,
 }
 
 impl Failed {
     fn of(child: &TaskCore, failure: Failure) -> Self {
-        let error = JoinError::from_failure(failure);
-        Failed { error, child: Some((report::name_of(child), child.spawned_at)) }
+        Failed { error: JoinError::from_failure(failure), child: Some(Culprit::of(child)) }
     }
 
     /// Tells the hook of one that nobody will be given. `why`: what became of the group.
     fn report(self, why: &str) {
-        if let Some((name, spawned_at)) = self.child {
-            report::lost(name, spawned_at, why, &self.error);
+        if let Some(child) = self.child {
+            child.report_lost(why, &self.error);
         }
     }
 }
@@ -120,11 +119,10 @@ impl GroupCore {
         spawned_at: &'static Location<'static>,
         body: impl FnOnce() -> Result<T, Failure> + 'a,
     ) -> Rc<dyn TaskOf<T> + 'a> {
-        let refusal = self.refusal();
-        // SAFETY: the caller's promise. A child that is refused never begins, and its closure is dropped here.
-        let task = unsafe { start_with(settings, spawned_at, body, refusal.map(failed)) };
+        let task = make(settings, spawned_at, body);
         task.core().observed.set(true);
-        if refusal.is_some() {
+        if let Some(refusal) = self.refusal() {
+            refuse(&*task, failed(refusal));
             return task;
         }
         let any: Rc<dyn AnyTask + 'a> = task.clone();
@@ -136,6 +134,8 @@ impl GroupCore {
         let ended = Box::new(move || group.child_ended(id));
         let callback = with_scheduler(|scheduler| Callback::new(scheduler, ended)).expect("a task was made");
         call_at_end(&*any, &callback);
+        // SAFETY: the caller's promise. The group knows the child before that begins.
+        unsafe { launch(&task, settings) };
         task
     }
 
