@@ -132,13 +132,23 @@ macro_rules! compared {
 }
 
 compared! {
+    callbacks
     cancelling
     chain
     chat
+    context
+    counting
     crawler
     groups
+    locks
+    makers
+    meeting
+    philosophers
     pipeline
+    queues
+    threads
     timeouts
+    waits
     workers
 }
 

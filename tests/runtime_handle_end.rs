@@ -96,6 +96,28 @@ fn what_is_on_its_way_when_a_runner_goes_is_dropped_there_and_told() {
     }
 }
 
+/// Panics as it is dropped.
+struct Panics;
+
+impl Drop for Panics {
+    fn drop(&mut self) {
+        silent_panic("destructor");
+    }
+}
+
+#[test]
+fn who_waits_is_told_also_where_the_closure_panics_as_it_is_dropped() {
+    let (task, reports) = reported_of_tasks(|| {
+        let runner = Runner::new();
+        let panics = Panics;
+        let task = runner.handle().spawn(move || drop(panics));
+        runner.close().unwrap();
+        task
+    });
+    assert!(task.join().unwrap_err().is_run_ended());
+    assert_eq!(reports, ["the destructor of a function that was sent to a run: panicked: destructor"]);
+}
+
 /// Hands a task over as it is dropped.
 struct Spawns(Handle);
 

@@ -71,7 +71,7 @@ fn who_lags_is_told_how_much_and_goes_on_with_the_oldest_that_is_kept() {
         assert_eq!((slow.len(), tx.len()), (5, 2));
         assert_eq!(slow.recv(), Err(RecvError::Lagged(3)));
         assert_eq!((slow.recv(), slow.try_recv()), (Ok(3), Ok(4)));
-        (5..8).for_each(|i| drop(tx.send(i)));
+        (5..8).for_each(|i| assert!(tx.send(i).is_ok()));
         assert_eq!(slow.try_recv(), Err(TryRecvError::Lagged(1)));
         assert_eq!(fast.recv_timeout(SECOND), Err(RecvTimeoutError::Lagged(1)));
         drop(tx);
@@ -87,7 +87,7 @@ fn an_iterator_tells_of_what_was_missed() {
         yield_now();
         tx.send(1).unwrap();
         yield_now();
-        (2..=4).for_each(|i| drop(tx.send(i)));
+        (2..=4).for_each(|i| assert!(tx.send(i).is_ok()));
         drop(tx);
         assert_eq!(reader.join().unwrap(), [Ok(1), Err(Lagged(2)), Ok(4)]);
     });
@@ -171,7 +171,7 @@ fn a_receiver_that_goes_takes_along_what_only_it_wanted() {
     run(|| {
         let (tx, slow) = broadcast::channel(8);
         let fast = tx.subscribe();
-        (0..5).for_each(|i| drop(tx.send(i)));
+        (0..5).for_each(|i| assert!(tx.send(i).is_ok()));
         (0..3).for_each(|i| assert_eq!(fast.recv(), Ok(i)));
         assert_eq!(tx.len(), 5);
         drop(slow);
@@ -224,15 +224,13 @@ fn items_may_use_the_channel_when_they_are_cloned_and_dropped() {
     });
 }
 
-#[derive(Clone)]
-struct WaitsInClone(Rc<()>, WaitsWhenCloned);
+struct WaitsInClone(Rc<()>);
 
-struct WaitsWhenCloned;
-
-impl Clone for WaitsWhenCloned {
+impl Clone for WaitsInClone {
     fn clone(&self) -> Self {
+        let clone = WaitsInClone(Rc::clone(&self.0));
         sleep(SECOND);
-        WaitsWhenCloned
+        clone
     }
 }
 
@@ -247,11 +245,11 @@ fn a_clone_may_wait_and_be_cancelled() {
             (first, rx.recv().is_ok())
         });
         yield_now();
-        tx.send(WaitsInClone(Rc::clone(&item), WaitsWhenCloned)).unwrap();
+        tx.send(WaitsInClone(Rc::clone(&item))).unwrap();
         sleep(SECOND / 2);
         assert!(!reader.is_finished());
         // Nobody is woken for it who is not there to receive.
-        tx.send(WaitsInClone(Rc::clone(&item), WaitsWhenCloned)).unwrap();
+        tx.send(WaitsInClone(Rc::clone(&item))).unwrap();
         sleep(SECOND);
         reader.cancel();
         assert!(reader.join().unwrap_err().is_cancelled());

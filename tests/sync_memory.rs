@@ -3,9 +3,12 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
-use cede::sync::{Barrier, Condition, Condvar, Event, Lock, Mutex, PriorityQueue, Queue, Semaphore};
-use cede::{Runner, spawn, yield_now};
+use cede::sync::{Barrier, Condition, Condvar, Event, Lock, Mutex, PriorityQueue, Queue, RwLock, Semaphore};
+use cede::sync::{mpsc, watch};
+use cede::time::after;
+use cede::{Runner, select, spawn, yield_now};
 
 thread_local!(static ALLOCATIONS: Cell<usize> = const { Cell::new(0) });
 
@@ -130,5 +133,95 @@ fn waiting_for_items_and_for_room_allocates_nothing() {
             queue.put(1).unwrap();
             queue.join();
         }
+    });
+}
+
+/// How much is allocated by `f` in a run, the third time that it is called.
+fn allocations(mut f: impl FnMut()) -> usize {
+    f();
+    f();
+    let before = ALLOCATIONS.get();
+    f();
+    ALLOCATIONS.get() - before
+}
+
+fn run(main: impl FnOnce()) {
+    let runner = Runner::builder().virtual_time(true).build();
+    runner.run(main).unwrap();
+}
+
+#[test]
+fn an_item_that_goes_through_a_channel_allocates_nothing() {
+    run(|| {
+        for bounded in [true, false] {
+            let (ping, pings) = if bounded { mpsc::bounded(1) } else { mpsc::unbounded() };
+            let (pong, pongs) = if bounded { mpsc::bounded(1) } else { mpsc::unbounded() };
+            let echo = spawn(move || pings.iter().try_for_each(|item: u64| pong.send(item)));
+            let counted = allocations(|| {
+                for item in 0..100 {
+                    ping.send(item).unwrap();
+                    assert_eq!(pongs.recv(), Ok(item));
+                }
+            });
+            drop(ping);
+            echo.join().unwrap().unwrap();
+            assert_eq!(counted, 0);
+        }
+    });
+}
+
+#[test]
+fn waits_that_are_long_timed_or_raced_allocate_nothing() {
+    run(|| {
+        let (tx, rx) = mpsc::bounded(2);
+        let (stop, stopped) = watch::channel(());
+        let sender = spawn(move || (0..).try_for_each(|item: u64| tx.send(item)));
+        let counted = allocations(|| {
+            for _ in 0..100 {
+                rx.recv_timeout(Duration::from_secs(1)).unwrap();
+                stopped.changed_timeout(Duration::from_millis(1)).unwrap_err();
+                select! {
+                    item = rx.receiving() => assert!(item.is_ok()),
+                    _ = stopped.changing() => {}
+                    () = after(Duration::from_secs(1)) => {}
+                }
+            }
+        });
+        drop((rx, stop));
+        assert!(sender.join().unwrap().is_err());
+        assert_eq!(counted, 0);
+    });
+}
+
+#[test]
+fn a_lock_that_is_contended_allocates_nothing() {
+    run(|| {
+        let lock = Rc::new(RwLock::new(0));
+        let others = [false, true].map(|writes| {
+            let lock = Rc::clone(&lock);
+            spawn(move || {
+                loop {
+                    let (_read, _write);
+                    if writes {
+                        let mut guard = lock.write();
+                        *guard += 1;
+                        _write = guard;
+                    } else {
+                        _read = lock.read();
+                    }
+                    yield_now();
+                }
+            })
+        });
+        let counted = allocations(|| {
+            for _ in 0..100 {
+                let before = *lock.read();
+                yield_now();
+                assert!(*lock.write() >= before);
+            }
+        });
+        assert!(*lock.read() > 0);
+        others.iter().for_each(|other| assert!(other.cancel()));
+        assert_eq!(counted, 0);
     });
 }

@@ -126,7 +126,7 @@ fn a_runner_that_an_unwind_drops_leaves_its_tasks_as_they_are_and_names_them() {
                     yield_now();
                     yield_now();
                     spawn(|| ());
-                    spawn(|| yield_now());
+                    spawn(yield_now);
                 })
                 .unwrap();
             silent_panic("outside")

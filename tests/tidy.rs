@@ -62,6 +62,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/runtime/reactor/epoll.rs",
     "src/runtime/reactor/portable.rs",
     "src/runtime/scheduler.rs",
+    "src/runtime/scheduler/step.rs",
     "src/runtime/task.rs",
     "src/runtime/wait_list.rs",
     "src/runtime/waiter.rs",
@@ -89,7 +90,6 @@ const UNSAFE_FILES: &[&str] = &[
     "tests/net_limits.rs",
     "tests/overflow.rs",
     "tests/runtime_interrupt.rs",
-    "tests/sync_allocation.rs",
     "tests/sync_memory.rs",
 ];
 

@@ -3,13 +3,23 @@
 //! Each `NAME.rs` lies beside the `NAME.py` that it is the port of, function by function and line by line, and prints
 //! the same: `tests/ports.rs` compares them. A `main` here is Python's `async def main()`.
 
+mod callbacks;
 mod cancelling;
 mod chain;
 mod chat;
+mod context;
+mod counting;
 mod crawler;
 mod groups;
+mod locks;
+mod makers;
+mod meeting;
+mod philosophers;
 mod pipeline;
+mod queues;
+mod threads;
 mod timeouts;
+mod waits;
 mod workers;
 
 use std::env;
@@ -20,13 +30,23 @@ type Main = fn() -> Result<(), Box<dyn Error>>;
 
 /// The names of the programs, and their main tasks.
 pub(crate) const PROGRAMS: &[(&str, Main)] = &[
+    ("callbacks", callbacks::main),
     ("cancelling", cancelling::main),
     ("chain", chain::main),
     ("chat", chat::main),
+    ("context", context::main),
+    ("counting", counting::main),
     ("crawler", crawler::main),
     ("groups", groups::main),
+    ("locks", locks::main),
+    ("makers", makers::main),
+    ("meeting", meeting::main),
+    ("philosophers", philosophers::main),
     ("pipeline", pipeline::main),
+    ("queues", queues::main),
+    ("threads", threads::main),
     ("timeouts", timeouts::main),
+    ("waits", waits::main),
     ("workers", workers::main),
 ];
 

@@ -35,7 +35,7 @@ fn double(number: u32) -> u32 {
 fn outsider(run: &Handle, event: Arc<Event>) {
     let remote = run.spawn(|| double(21));
     println!("the outsider gets {}", remote.join().expect("it does not fail"));
-    run.call_soon(move || event.set());
+    run.call_soon(move || event.set()).expect("the run goes on");
 }
 
 pub(super) fn main() -> Result<(), Box<dyn Error>> {

@@ -89,7 +89,7 @@ pub(super) fn spawn<T: Send + 'static>(
     let stage = Stage::Sent { cancels: 0 };
     let state = State { stage, waiters: List::new(), name: String::new(), observed: false };
     let shared = Arc::new(Shared { origin, state: Mutex::new(state), ended: Condvar::new() });
-    let unstarted = Unstarted { parts: Some((body, Arc::clone(&shared))) };
+    let unstarted = Unstarted { body, link: Link(Some(Arc::clone(&shared))) };
     // What comes back is dropped, and tells that the run has ended.
     drop(shared.origin.inbox.call(Box::new(context::carry(move || unstarted.start()))));
     RemoteJoinHandle { shared }
@@ -188,14 +188,20 @@ impl<T> Drop for Shared<T> {
 
 /// A closure on its way to its run.
 struct Unstarted<T, F> {
-    parts: Option<(F, Arc<Shared<T>>)>,
+    body: F,
+    /// Dropped after the closure, also where the destructor of that panics.
+    link: Link<T>,
 }
+
+/// Tells that the run has ended, if it is dropped before the task begins.
+struct Link<T>(Option<Arc<Shared<T>>>);
 
 impl<T: 'static, F: FnOnce() -> Given<T> + 'static> Unstarted<T, F> {
     /// Makes it a task. In a callback of its run.
-    fn start(mut self) {
+    fn start(self) {
+        let Unstarted { body, mut link } = self;
         with_scheduler(|scheduler| {
-            let Some((body, shared)) = self.parts.take() else { return };
+            let Some(shared) = link.0.take() else { return };
             let core = scheduler.record(None, shared.origin.spawned_at);
             let (body, result) = (Cell::new(Some(body)), RefCell::new(None));
             let task = Rc::new(RemoteTask { core, shared: Arc::clone(&shared), body, result });
@@ -207,10 +213,9 @@ impl<T: 'static, F: FnOnce() -> Given<T> + 'static> Unstarted<T, F> {
     }
 }
 
-impl<T, F> Drop for Unstarted<T, F> {
+impl<T> Drop for Link<T> {
     fn drop(&mut self) {
-        if let Some((body, shared)) = self.parts.take() {
-            drop(body);
+        if let Some(shared) = self.0.take() {
             shared.end(Err(RemoteJoinError::run_ended()), String::new());
         }
     }

@@ -7,7 +7,7 @@ use std::panic::{self, AssertUnwindSafe, Location};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use super::context;
+use super::context::{self, Values};
 use super::remote::RemoteJoinError;
 use super::scheduler::Scheduler;
 use super::task::{AnyTask, Failure, TaskCore, panic_message};
@@ -186,13 +186,16 @@ fn nobody_asked(failure: &Failure) -> Option<String> {
 }
 
 fn failed_unobserved(error: &dyn Error) -> String {
-    match panic::catch_unwind(AssertUnwindSafe(|| error.to_string())) {
-        Ok(text) => format!("failed and nobody asked: {text}"),
-        Err(payload) => {
-            std::mem::forget(payload);
-            "failed and nobody asked, with an error whose Display panicked".to_owned()
-        }
+    match text_of(error) {
+        Some(text) => format!("failed and nobody asked: {text}"),
+        None => "failed and nobody asked, with an error whose Display panicked".to_owned(),
     }
+}
+
+/// The text of an error, unless that panics.
+fn text_of(error: &dyn Error) -> Option<String> {
+    let text = panic::catch_unwind(AssertUnwindSafe(|| error.to_string()));
+    text.map_err(std::mem::forget).ok()
 }
 
 /// The same for one whose result was for another thread.
@@ -249,9 +252,34 @@ pub(super) fn waits_for_other_threads(stuck: &Deadlock) {
 }
 
 fn report_task(core: &TaskCore, message: String) {
-    let name = task_name(core.id, Some(&core.name()));
-    let told = TaskReport { name, spawned_at: Some(core.spawned_at), message };
-    context::lend(core.context.get(), || report(&told));
+    Culprit::of(core).report(message);
+}
+
+/// Whose fault something is: a task, as far as it is known when its record is gone.
+pub(crate) struct Culprit {
+    name: String,
+    spawned_at: &'static Location<'static>,
+    context: Option<Arc<Values>>,
+}
+
+impl Culprit {
+    pub(crate) fn of(core: &TaskCore) -> Self {
+        let name = task_name(core.id, Some(&core.name()));
+        Culprit { name, spawned_at: core.spawned_at, context: core.context.get() }
+    }
+
+    fn report(self, message: String) {
+        let told = TaskReport { name: self.name, spawned_at: Some(self.spawned_at), message };
+        context::lend(self.context, || report(&told));
+    }
+
+    /// Its error can't be given to who waited for it. `why` says why.
+    pub(crate) fn report_lost(self, why: &str, error: &dyn Error) {
+        self.report(match text_of(error) {
+            Some(text) => format!("failed {why}: {text}"),
+            None => format!("failed {why}, with an error whose Display panicked"),
+        });
+    }
 }
 
 /// Drops something that users may have given a destructor, where a panic must not go on: `what` says of what it was.

@@ -197,17 +197,23 @@ impl Runner {
                 Err(io) => Err(RunError::Io(io)),
             };
         }
+        if !main.core().is_done() {
+            self.end_main(main, &mut said);
+        }
+        self.breathe();
+        result
+    }
+
+    /// The run is over, and the main task is not. It may borrow what goes when this returns, so this returns when it has ended.
+    fn end_main(&self, main: &Rc<dyn AnyTask>, said: &mut bool) {
         let mut pass = Pass::of(&self.scheduler, &[main.core().key.get()]);
-        if !main.core().is_done() && !pass.end(|| self.wind_down(&mut said, false)) {
-            // It may borrow what goes when this returns.
+        if !pass.end(|| self.wind_down(said, false)) {
             report::given_up(&**main);
             eprintln!(
                 "cede: the main task of a run can't be ended, and may have borrowed what is about to go: aborting"
             );
             std::process::abort();
         }
-        self.breathe();
-        result
     }
 
     /// One more tick, which does not wait. What goes wrong in it comes again in the next run, if there is one.

@@ -74,7 +74,7 @@ fn a_place_and_an_end_wake_a_sender() {
     run(|| {
         let (tx, rx) = mpsc::bounded(1);
         tx.try_send(1).unwrap();
-        assert!(wait_with(tx.sending(2), || drop(rx.try_recv())).is_ok());
+        assert!(wait_with(tx.sending(2), || assert!(rx.try_recv().is_ok())).is_ok());
         assert!(wait_with(tx.sending(3), || rx.close()).is_err());
         let (tx, rx) = mpsc::bounded::<u8>(1);
         wait_with(tx.closing(), || drop(rx));
@@ -97,7 +97,7 @@ fn a_value_and_its_absence_wake_the_receiver_of_one() {
 fn an_item_and_an_end_wake_who_listens_to_a_broadcast() {
     run(|| {
         let (tx, rx) = broadcast::channel(1);
-        assert_eq!(wait_with(rx.receiving(), || drop(tx.send(1))), Ok(1));
+        assert_eq!(wait_with(rx.receiving(), || assert!(tx.send(1).is_ok())), Ok(1));
         assert!(wait_with(rx.receiving(), || drop(tx)).is_err());
         let (tx, rx) = broadcast::channel::<u8>(1);
         wait_with(tx.closing(), || drop(rx));
@@ -108,7 +108,7 @@ fn an_item_and_an_end_wake_who_listens_to_a_broadcast() {
 fn a_change_and_an_end_wake_who_watches() {
     run(|| {
         let (tx, rx) = watch::channel(0);
-        assert!(wait_with(rx.changing(), || drop(tx.send(1))).is_ok());
+        assert!(wait_with(rx.changing(), || assert!(tx.send(1).is_ok())).is_ok());
         assert!(wait_with(rx.changing(), || drop(tx)).is_err());
         let (tx, rx) = watch::channel(0);
         wait_with(tx.closing(), || drop(rx));

@@ -67,8 +67,8 @@
 //! ```
 //!
 //! `start_server` accepts in tasks that nobody sees, and only reports what goes wrong in them. Here the loop is yours: what becomes of a
-//! handler that fails is said by `try_spawn` (reported) or by a [`scope`](crate::scope) around the loop (ends the server).
-//! The example `echo_server` is one with a limit.
+//! handler that fails is said by `try_spawn` (reported) or by a [`scope`](crate::scope) around the loop (ends the server). How many
+//! there may be at a time is a [`Semaphore`](crate::sync::Semaphore). The example `echo_server` is a whole program.
 //!
 //! | asyncio | cede |
 //! |---|---|

@@ -70,7 +70,7 @@
 //!
 //! run(|| {
 //!     let (queue, seen) = (Queue::bounded(1), RefCell::default());
-//!     cede::scope(|outer| {
+//!     cede::try_scope(|outer| {
 //!         let worker = outer.spawn(|| consumer(&queue, &seen));
 //!         cede::scope(|group| {
 //!             group.try_spawn(|| producer(&queue, "a", 2));
@@ -80,7 +80,6 @@
 //!         worker.cancel();
 //!         Ok::<_, GroupError>(())
 //!     })
-//!     .unwrap()
 //!     .unwrap();
 //!     assert_eq!(*seen.borrow(), ["a0", "b0", "a1"]);
 //! });

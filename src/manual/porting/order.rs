@@ -106,6 +106,41 @@
 //! | `notify_all`, with the lock released in the same step, where no holder waits | all 1, in order (1, 3, 5, … where each waits) |
 //! | a barrier: the last to arrive, the others | 0, 1 |
 //!
+//! A task that gives way in a loop counts them:
+//!
+//! ```
+//! use cede::task::{Awaitable, Promise, ReturnWhen, gather, wait};
+//! use std::{cell::Cell, rc::Rc};
+//!
+//! cede::run(|| {
+//!     let count = Rc::new(Cell::new(0));
+//!     let counted = Rc::clone(&count);
+//!     cede::spawn(move || loop {
+//!         counted.set(counted.get() + 1);
+//!         cede::yield_now();
+//!     });
+//!     let ticks = |f: &dyn Fn()| {
+//!         let begin = count.get();
+//!         f();
+//!         count.get() - begin
+//!     };
+//!     let (ended, kept) = (cede::spawn(|| ()), Promise::new());
+//!     assert_eq!(ticks(&|| cede::yield_now()), 1);
+//!     assert_eq!(ticks(&|| ended.join().unwrap()), 0);
+//!     // Its first step, its end.
+//!     assert_eq!(ticks(&|| cede::spawn(|| ()).join().unwrap()), 1 + 1);
+//!     assert_eq!(ticks(&|| drop(gather([|| ()]).join().unwrap())), 1 + 2);
+//!     assert_eq!(ticks(&|| drop(wait([&ended], ReturnWhen::AllCompleted, None))), 2);
+//!     // A callback that keeps the promise.
+//!     let keep = || {
+//!         let keeper = kept.clone();
+//!         cede::call_soon(move || keeper.set_result(()).unwrap());
+//!         kept.join().unwrap();
+//!     };
+//!     assert_eq!(ticks(&keep), 1 + 1);
+//! });
+//! ```
+//!
 //! So "0" is also a promise: a `get` from a queue that has items, or a lock that is free, doesn't let others run. A loop
 //! of these alone starves all other tasks, here as there.
 //!

@@ -183,6 +183,9 @@
 //! a cancellation from outside stays one unless there are errors; children may be added while the group closes.
 //! A panic of a child counts as its failure.
 //!
+//! A body that raises is one of `try_scope`, whose `Err` ends the children. In `scope` an `Err` is a value like any other: the children go on, and
+//! are waited for.
+//!
 //! # Cancelling
 //!
 //! ```python
