@@ -158,13 +158,12 @@ impl World {
 
     /// Calls something of cede that may wait. A cancellation that comes out of it is from here on an exception.
     ///
-    /// When the program is over, it unwinds what is left: no handler and no `finally` block runs any more. As these would give
-    /// locks back, without which nobody can leave a condition, locks are freed here.
+    /// When the program is over, it unwinds what is left: no handler and no `finally` block runs any more.
     pub(super) fn catching<T>(&self, f: impl FnOnce() -> Result<T, Exception>) -> Result<T, Exception> {
         match catch_cancelled(f) {
             Ok(result) => result,
             Err(cancelled) if self.over.get() => {
-                self.objects.iter().for_each(Object::free);
+                self.free_locks();
                 cancelled.resume()
             }
             Err(cancelled) => Err(Exception::caught(cancelled)),
@@ -174,6 +173,12 @@ impl World {
     /// Ends the trace, and has what still runs end without a word.
     pub(super) fn end(&self) {
         self.over.set(true);
+        self.free_locks();
+    }
+
+    /// Lets those go on who can't leave a condition without its lock. Whoever had it may be stuck himself, or gives it back no more.
+    fn free_locks(&self) {
+        self.objects.iter().for_each(Object::free);
     }
 
     pub(super) fn is_over(&self) -> bool {
