@@ -71,6 +71,8 @@ impl Scheduler {
         match self.make_stack(&task) {
             Ok(frame) => Some(frame),
             Err(error) => {
+                // What the closure borrows may go as soon as the task has ended; the record may stay.
+                report::calling("the destructor of a task's closure", || task.discard());
                 task.fail(Failure::Error(Rc::new(error)));
                 None
             }
