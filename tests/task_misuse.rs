@@ -175,7 +175,7 @@ fn handles_that_have_outlived_their_run_answer() {
     assert_eq!(done.join().unwrap(), 1);
     assert!(stuck.is_finished() && !stuck.cancel());
     assert!(stuck.join().unwrap_err().is_cancelled());
-    assert_eq!((me.id(), me.name(), me.cancel(), me.uncancel()), (1, String::new(), false, 0));
+    assert_eq!((me.id(), me.name(), me.cancel(), me.uncancel()), (1, "Task-1".to_owned(), false, 0));
 }
 
 #[test]

@@ -310,7 +310,7 @@ fn a_child_that_panics_in_the_drop_of_what_it_holds_is_an_error() {
 }
 
 #[test]
-fn the_handle_of_a_child_that_is_kept_beyond_the_scope_knows_the_number_only() {
+fn the_handle_of_a_child_that_is_kept_beyond_the_scope_knows_the_number_and_the_name_only() {
     run(|| {
         let kept = RefCell::new(None);
         let text = String::from("borrowed");
@@ -322,7 +322,7 @@ fn the_handle_of_a_child_that_is_kept_beyond_the_scope_knows_the_number_only() {
         })
         .unwrap();
         let kept = kept.take().unwrap();
-        assert_eq!((kept.id(), kept.name(), kept.cancel()), (2, String::new(), false));
+        assert_eq!((kept.id(), kept.name(), kept.cancel()), (2, "Task-2".to_owned(), false));
         assert_eq!((kept.cancelling(), kept.uncancel()), (0, 0));
         kept.set_name("gone");
     });

@@ -62,6 +62,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/runtime/reactor/epoll.rs",
     "src/runtime/reactor/portable.rs",
     "src/runtime/scheduler.rs",
+    "src/runtime/scheduler/step.rs",
     "src/runtime/task.rs",
     "src/runtime/wait_list.rs",
     "src/runtime/waiter.rs",

@@ -186,13 +186,16 @@ fn nobody_asked(failure: &Failure) -> Option<String> {
 }
 
 fn failed_unobserved(error: &dyn Error) -> String {
-    match panic::catch_unwind(AssertUnwindSafe(|| error.to_string())) {
-        Ok(text) => format!("failed and nobody asked: {text}"),
-        Err(payload) => {
-            std::mem::forget(payload);
-            "failed and nobody asked, with an error whose Display panicked".to_owned()
-        }
+    match text_of(error) {
+        Some(text) => format!("failed and nobody asked: {text}"),
+        None => "failed and nobody asked, with an error whose Display panicked".to_owned(),
     }
+}
+
+/// The text of an error, unless that panics.
+fn text_of(error: &dyn Error) -> Option<String> {
+    let text = panic::catch_unwind(AssertUnwindSafe(|| error.to_string()));
+    text.map_err(std::mem::forget).ok()
 }
 
 /// The same for one whose result was for another thread.
@@ -249,9 +252,22 @@ pub(super) fn waits_for_other_threads(stuck: &Deadlock) {
 }
 
 fn report_task(core: &TaskCore, message: String) {
-    let name = task_name(core.id, Some(&core.name()));
-    let told = TaskReport { name, spawned_at: Some(core.spawned_at), message };
+    let told = TaskReport { name: name_of(core), spawned_at: Some(core.spawned_at), message };
     context::lend(core.context.get(), || report(&told));
+}
+
+/// How reports name a task.
+pub(crate) fn name_of(core: &TaskCore) -> String {
+    task_name(core.id, Some(&core.name()))
+}
+
+/// A task failed, and its error can't be given to who waited for it. `why` says why.
+pub(crate) fn lost(name: String, spawned_at: &'static Location<'static>, why: &str, error: &dyn Error) {
+    let message = match text_of(error) {
+        Some(text) => format!("failed {why}: {text}"),
+        None => format!("failed {why}, with an error whose Display panicked"),
+    };
+    report(&TaskReport { name, spawned_at: Some(spawned_at), message });
 }
 
 /// Drops something that users may have given a destructor, where a panic must not go on: `what` says of what it was.

@@ -11,6 +11,8 @@
 //! - No user code runs or is dropped while one of the cells is borrowed.
 //! - The slab of tasks owns every task that has not ended; the run queue only names them.
 
+mod step;
+
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::panic::{self, AssertUnwindSafe, Location};
@@ -27,16 +29,13 @@ use super::context::{self, Slot, Values};
 use super::inbox::Message;
 use super::operation::CancelWait;
 use super::outside::Outside;
-use super::park::CancelToken;
 use super::prefetch;
 use super::report;
 use super::run_queue::RunQueue;
 use super::signals::Signals;
-use super::task::{AnyTask, Failure, Identity, State, TaskCore, TaskFrame, TaskKey};
+use super::task::{AnyTask, Identity, State, TaskCore, TaskKey};
 use super::timers::{TimerKey, Timers};
 use super::waiter::Waiter;
-use crate::coroutine::{self, Command, Coroutine, Event, Kind};
-use crate::stack::{Label, StackError};
 
 /// Something to do in a tick. Two words, which travel in registers: entries that are put together in memory and copied
 /// at once cost several times as much, since the copy has to wait for the parts.
@@ -192,8 +191,8 @@ impl Scheduler {
         }
     }
 
-    /// Takes a task in, and puts its first step into the run queue.
-    pub(crate) fn adopt(&self, task: Rc<dyn AnyTask>) {
+    /// Gives a task its place. It is the caller's to see to its first step.
+    fn take_in(&self, task: Rc<dyn AnyTask>) -> NonNull<TaskCore> {
         let free = self.free.borrow_mut().pop();
         let mut tasks = self.tasks.borrow_mut();
         let index = free.unwrap_or_else(|| {
@@ -207,7 +206,7 @@ impl Scheduler {
         place.task = Some(task);
         drop(tasks);
         self.live.set(self.live.get() + 1);
-        self.ready.push(Entry::Step(core));
+        core
     }
 
     /// Puts a callback into the run queue, for the next tick.
@@ -475,108 +474,5 @@ impl Scheduler {
     fn call(&self, callback: Rc<Callback>) {
         // What is dropped without having been called is code of users too.
         report::calling("callback", move || callback.call());
-    }
-
-    /// Runs a task until it suspends itself or ends. Gives its record when it has ended.
-    #[inline]
-    fn step(&self, core: &TaskCore) -> Option<Rc<dyn AnyTask>> {
-        let Some(frame) = core.frame.get().or_else(|| self.begin(core)) else { return self.finish(core) };
-        core.state.set(State::Running);
-        self.current.set(Some(core.into()));
-        // SAFETY: the task is not running and has not ended; `run` refuses to begin on a thread that exits, and the
-        // task's stack was made on this thread.
-        let event = unsafe { frame.as_ref().coroutine.resume(Command::Go) };
-        self.current.set(None);
-        if event == Event::Ended {
-            core.frame.set(None);
-            // SAFETY: it has ended, and nobody else knows of its frame.
-            unsafe { Coroutine::dispose(frame) };
-            return self.finish(core);
-        }
-        if core.state.get() == State::Ready {
-            // It gave way, or its wait was over before it began.
-            self.ready.push(Entry::Step(core.into()));
-        }
-        None
-    }
-
-    /// Gives a task that takes its first step a stack. Where there is none, it fails.
-    fn begin(&self, core: &TaskCore) -> Option<NonNull<TaskFrame>> {
-        let task = self.task(core.key.get())?;
-        match self.make_stack(&task) {
-            Ok(frame) => Some(frame),
-            Err(error) => {
-                task.fail(Failure::Error(Rc::new(error)));
-                None
-            }
-        }
-    }
-
-    /// Gives a task that begins its stack.
-    fn make_stack(&self, task: &Rc<dyn AnyTask>) -> Result<NonNull<TaskFrame>, StackError> {
-        let core = task.core();
-        let label = Label {
-            kind: "task",
-            name: core.given_name().as_deref().map(Box::from),
-            made_at: core.spawned_at,
-            owner: ptr::null(),
-        };
-        let pointer = Rc::as_ptr(task);
-        // SAFETY: a `TaskFrame` begins with a `Coroutine`. `run_task` catches all unwinds. The slab owns the task until
-        // it has ended, and what its closure borrows is kept by whoever made it (scopes wait).
-        let frame = unsafe {
-            coroutine::build(
-                core.stack_size.or(self.stack_size),
-                label,
-                Kind::Task,
-                |coroutine| TaskFrame { coroutine, task: pointer },
-                |frame: NonNull<TaskFrame>| run_task(&*frame.as_ref().task),
-            )?
-        };
-        core.frame.set(Some(frame));
-        Ok(frame)
-    }
-
-    /// A task has ended: wakes those who wait for that, and gives its record, which is forgotten here.
-    fn finish(&self, core: &TaskCore) -> Option<Rc<dyn AnyTask>> {
-        core.state.set(State::Done);
-        let key = core.key.get();
-        let mut tasks = self.tasks.borrow_mut();
-        let place = &mut tasks[key.index as usize];
-        place.generation = place.generation.wrapping_add(1);
-        let owned = place.task.take();
-        drop(tasks);
-        self.free.borrow_mut().push(key.index);
-        self.live.set(self.live.get() - 1);
-        core.completion.complete(|| owned.as_ref()?.failure());
-        owned
-    }
-}
-
-/// The root of a task's stack.
-fn run_task(task: &dyn AnyTask) {
-    let core = task.core();
-    let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
-        if core.signals.take(Signals::MUST_CANCEL) {
-            task.discard();
-            task.fail(Failure::Cancelled);
-            return;
-        }
-        if task.run() && core.signals.take(Signals::MUST_CANCEL) {
-            // Drops the value, which may panic. An error is not lost to a request that was not delivered.
-            task.fail(Failure::Cancelled);
-        }
-    }));
-    core.waiting.set(None);
-    match outcome {
-        Ok(()) => {}
-        Err(payload) => match payload.downcast::<CancelToken>() {
-            Ok(token) if token.is_for(core) => {
-                core.signals.clear(Signals::UNWINDING);
-                task.fail(Failure::Cancelled);
-            }
-            Ok(token) => task.fail(Failure::panicked(token)),
-            Err(payload) => task.fail(Failure::panicked(payload)),
-        },
     }
 }

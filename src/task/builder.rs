@@ -28,12 +28,13 @@ pub struct Builder {
     pub(super) name: Option<String>,
     pub(super) stack_size: Option<usize>,
     pub(super) context: Option<Context>,
+    pub(super) eager: bool,
 }
 
 impl Builder {
     /// The settings that [`spawn`](super::spawn) has.
     pub const fn new() -> Self {
-        Builder { name: None, stack_size: None, context: None }
+        Builder { name: None, stack_size: None, context: None, eager: false }
     }
 
     /// The name of the task, for reports and [`current`](super::current). Without one it goes by its number.
@@ -46,6 +47,28 @@ impl Builder {
     /// says so.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
+        self
+    }
+
+    /// Whether the task begins inside `spawn`, and runs there until it first suspends itself, instead of in the next tick: what
+    /// asyncio's `eager_task_factory` does. One that never does has ended when `spawn` returns.
+    ///
+    /// So the code of the task and that of its parent interleave in another order. Inside [`no_switch`](super::no_switch), and while the
+    /// thread is unwinding, it begins in the next tick all the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cede::task::Builder;
+    ///
+    /// cede::run(|| {
+    ///     let task = Builder::new().eager(true).spawn(|| 6 * 7);
+    ///     assert!(task.is_finished());
+    ///     assert_eq!(task.join().unwrap(), 42);
+    /// });
+    /// ```
+    pub fn eager(mut self, on: bool) -> Self {
+        self.eager = on;
         self
     }
 

@@ -24,67 +24,21 @@ use std::rc::Rc;
 use pin_project_lite::pin_project;
 
 use super::builder::Builder;
+use super::group_error::GroupError;
 use super::handle::TaskRef;
 use super::join::{JoinError, JoinHandle};
 use super::scope::{run_block, task_that_may_wait};
-use super::spawn::{failed, start_with};
+use super::spawn::{failed, launch, make, refuse};
 use crate::runtime::callback::Callback;
 use crate::runtime::operation::{Operation, sealed};
 use crate::runtime::outcome::call_at_end;
 use crate::runtime::park::{self, Wake};
+use crate::runtime::report;
 use crate::runtime::scheduler::with_scheduler;
 use crate::runtime::signals::Signals;
-use crate::runtime::task::{AnyTask, Failure, TaskKey, TaskOf};
+use crate::runtime::task::{AnyTask, Failure, TaskCore, TaskKey, TaskOf};
 use crate::runtime::wait_list::{List, Node};
 use crate::runtime::waiter::Waiter;
-
-/// The errors of a group's children, and of its body, in the order in which they came.
-#[derive(Debug, Clone)]
-pub struct GroupError {
-    errors: Vec<JoinError>,
-}
-
-impl GroupError {
-    /// The errors.
-    pub fn iter(&self) -> impl Iterator<Item = &JoinError> {
-        self.errors.iter()
-    }
-
-    /// How many there are; at least one.
-    #[allow(clippy::len_without_is_empty, reason = "never empty")]
-    pub fn len(&self) -> usize {
-        self.errors.len()
-    }
-
-    /// The errors of one type.
-    pub fn of_type<E: Error + 'static>(&self) -> impl Iterator<Item = &E> {
-        self.errors.iter().filter_map(|error| error.error()?.downcast_ref())
-    }
-}
-
-impl fmt::Display for GroupError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let first = &self.errors[0];
-        match self.errors.len() - 1 {
-            0 => first.fmt(f),
-            1 => write!(f, "{first} (and 1 other error)"),
-            others => write!(f, "{first} (and {others} other errors)"),
-        }
-    }
-}
-
-impl Error for GroupError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.errors[0])
-    }
-}
-
-impl From<GroupError> for std::io::Error {
-    fn from(error: GroupError) -> Self {
-        let kind = std::io::Error::from(error.errors[0].clone()).kind();
-        std::io::Error::new(kind, error.to_string())
-    }
-}
 
 /// Why a task could not be added to a group; what the handle of one that was refused gives when it is joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -103,12 +57,34 @@ pub(super) struct GroupCore {
     parent: TaskKey,
     /// By their numbers, and so in the order in which they were made.
     children: RefCell<BTreeMap<u64, Rc<dyn AnyTask>>>,
-    errors: RefCell<Vec<JoinError>>,
+    errors: RefCell<Vec<Failed>>,
     aborting: Cell<bool>,
     exiting: Cell<bool>,
     parent_requested: Cell<bool>,
+    /// Nobody is going to ask for errors.
+    abandoned: Cell<bool>,
     /// The parent, while it waits for the children.
     waiters: List,
+}
+
+/// An error of a group, and whose it is: a child's, or the body's.
+struct Failed {
+    error: JoinError,
+    child: Option<(String, &'static Location<'static>)>,
+}
+
+impl Failed {
+    fn of(child: &TaskCore, failure: Failure) -> Self {
+        let error = JoinError::from_failure(failure);
+        Failed { error, child: Some((report::name_of(child), child.spawned_at)) }
+    }
+
+    /// Tells the hook of one that nobody will be given. `why`: what became of the group.
+    fn report(self, why: &str) {
+        if let Some((name, spawned_at)) = self.child {
+            report::lost(name, spawned_at, why, &self.error);
+        }
+    }
 }
 
 /// How the body of a group was left.
@@ -128,6 +104,7 @@ impl GroupCore {
             aborting: Cell::new(false),
             exiting: Cell::new(false),
             parent_requested: Cell::new(false),
+            abandoned: Cell::new(false),
             waiters: List::new(),
         })
     }
@@ -143,11 +120,10 @@ impl GroupCore {
         spawned_at: &'static Location<'static>,
         body: impl FnOnce() -> Result<T, Failure> + 'a,
     ) -> Rc<dyn TaskOf<T> + 'a> {
-        let refusal = self.refusal();
-        // SAFETY: the caller's promise. A child that is refused never begins, and its closure is dropped here.
-        let task = unsafe { start_with(settings, spawned_at, body, refusal.map(failed)) };
+        let task = make(settings, spawned_at, body);
         task.core().observed.set(true);
-        if refusal.is_some() {
+        if let Some(refusal) = self.refusal() {
+            refuse(&*task, failed(refusal));
             return task;
         }
         let any: Rc<dyn AnyTask + 'a> = task.clone();
@@ -159,6 +135,8 @@ impl GroupCore {
         let ended = Box::new(move || group.child_ended(id));
         let callback = with_scheduler(|scheduler| Callback::new(scheduler, ended)).expect("a task was made");
         call_at_end(&*any, &callback);
+        // SAFETY: the caller's promise. The group knows the child before that begins.
+        unsafe { launch(&task, settings) };
         task
     }
 
@@ -185,7 +163,12 @@ impl GroupCore {
         if failure.is_cancelled() {
             return;
         }
-        self.errors.borrow_mut().push(JoinError::from_failure(failure));
+        if self.abandoned.get() {
+            // The record reports it itself.
+            return;
+        }
+        let failed = Failed::of(child.core(), failure);
+        self.errors.borrow_mut().push(failed);
         if !self.aborting.get() && !self.parent_requested.get() {
             self.abort();
             self.parent_requested.set(true);
@@ -235,10 +218,11 @@ impl GroupCore {
         if cancelled && errors.is_empty() {
             return Err(None);
         }
+        let panicked = matches!(left, Left::Panicked);
         if let Left::Failed(error) = left {
-            errors.push(error);
+            errors.push(Failed { error, child: None });
         }
-        if errors.is_empty() {
+        if errors.is_empty() && !panicked {
             return Ok(());
         }
         if let Some(parent) = parent
@@ -250,7 +234,25 @@ impl GroupCore {
                 scheduler.task(self.parent).map(|parent| scheduler.cancel(parent.core()))
             });
         }
-        Err(Some(GroupError { errors }))
+        if panicked {
+            errors.into_iter().for_each(|failed| failed.report("in a group whose body panicked"));
+            return Ok(());
+        }
+        Err(GroupError::of(errors.into_iter().map(|failed| failed.error).collect()))
+    }
+
+    /// Nobody waits for the children: ends them, and has their errors reported.
+    fn abandon(&self) {
+        self.abandoned.set(true);
+        for child in self.children.borrow().values() {
+            child.core().observed.set(false);
+        }
+        if self.has_children() {
+            self.abort();
+        }
+        for failed in self.errors.take() {
+            failed.report("in a group that nobody joined");
+        }
     }
 }
 
@@ -293,7 +295,7 @@ impl Operation for AllEnded<'_> {
 /// A group whose life is not a block: tasks are added as long as it is open, and [`join`](TaskGroup::join) waits for all.
 ///
 /// Where it is a block, [`scope`](crate::scope) is the better choice: its children may borrow. Dropping a group that was
-/// not joined cancels its tasks.
+/// not joined cancels its tasks, and their errors go to the hook of [`set_task_hook`](crate::set_task_hook).
 ///
 /// # Examples
 ///
@@ -432,8 +434,6 @@ impl TaskGroup {
 
 impl Drop for TaskGroup {
     fn drop(&mut self) {
-        if !self.core.children.borrow().is_empty() {
-            self.core.abort();
-        }
+        self.core.abandon();
     }
 }

@@ -14,7 +14,8 @@ use std::rc::Rc;
 
 use super::awaitable::{Awaitable, Sealed};
 use super::builder::Builder;
-use super::group::{GroupCore, GroupError, Left};
+use super::group::{GroupCore, Left};
+use super::group_error::GroupError;
 use super::handle::TaskRef;
 use super::join::{JoinError, JoinHandle};
 use super::spawn::failed;
@@ -117,7 +118,8 @@ impl<'scope> Scope<'scope, '_> {
 /// # Panics
 ///
 /// Panics where a task may not wait (see [`Operation::wait`](crate::Operation::wait)). Goes on with a panic of `f` after
-/// the children have been cancelled and have ended.
+/// the children have been cancelled and have ended; their errors, which nobody is given then, go to the hook of
+/// [`set_task_hook`](crate::set_task_hook).
 ///
 /// # Examples
 ///

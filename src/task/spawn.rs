@@ -67,47 +67,58 @@ pub(super) fn failed(error: impl Into<Box<dyn Error>>) -> Failure {
     }
 }
 
-/// Makes a task, with the usual settings if there are none.
+/// Makes and starts a task, with the usual settings if there are none.
 pub(super) fn start<T: 'static>(
     settings: Option<&Builder>,
     spawned_at: &'static Location<'static>,
     body: impl FnOnce() -> Result<T, Failure> + 'static,
 ) -> Rc<dyn TaskOf<T>> {
+    let task = make(settings, spawned_at, body);
     // SAFETY: everything is `'static`.
-    unsafe { start_with(settings, spawned_at, body, None) }
+    unsafe { launch(&task, settings) };
+    task
 }
 
-/// The same. One that is refused has ended already, for that reason.
+/// Makes a task that is to be launched or refused at once.
+pub(super) fn make<'a, T: 'a>(
+    settings: Option<&Builder>,
+    spawned_at: &'static Location<'static>,
+    body: impl FnOnce() -> Result<T, Failure> + 'a,
+) -> Rc<dyn TaskOf<T> + 'a> {
+    let core = with_scheduler(|scheduler| {
+        scheduler.record(settings.and_then(|settings| settings.name.as_deref()), spawned_at)
+    });
+    let Some(mut core) = core else {
+        panic!("cede: tasks live inside a run: call this inside cede::run (at {spawned_at})");
+    };
+    if let Some(settings) = settings {
+        core.stack_size = settings.stack_size;
+        if let Some(context) = &settings.context {
+            core.context = Slot::new(Some(Arc::clone(context.values())));
+        }
+    }
+    Rc::new(Task::new(core, body))
+}
+
+/// Hands a task that was just made to its run.
 ///
 /// # Safety
 ///
 /// The task ends before what its body and value borrow goes.
-pub(super) unsafe fn start_with<'a, T: 'a>(
-    settings: Option<&Builder>,
-    spawned_at: &'static Location<'static>,
-    body: impl FnOnce() -> Result<T, Failure> + 'a,
-    refused: Option<Failure>,
-) -> Rc<dyn TaskOf<T> + 'a> {
-    with_scheduler(|scheduler| {
-        let mut core = scheduler.record(settings.and_then(|settings| settings.name.as_deref()), spawned_at);
-        if let Some(settings) = settings {
-            core.stack_size = settings.stack_size;
-            if let Some(context) = &settings.context {
-                core.context = Slot::new(Some(Arc::clone(context.values())));
-            }
-        }
-        let task = Rc::new(Task::new(core, body));
-        if let Some(failure) = refused {
-            task.discard();
-            task.fail(failure);
-            task.core().state.set(State::Done);
-            task.core().completion.complete(|| None);
-            return task as Rc<dyn TaskOf<T> + 'a>;
-        }
-        let any: Rc<dyn AnyTask + 'a> = task.clone();
-        // SAFETY: only the lifetime changes; the caller sees to it that the task ends in time.
-        scheduler.adopt(unsafe { std::mem::transmute::<Rc<dyn AnyTask + 'a>, Rc<dyn AnyTask>>(any) });
-        task as Rc<dyn TaskOf<T> + 'a>
-    })
-    .unwrap_or_else(|| panic!("cede: tasks live inside a run: call this inside cede::run (at {spawned_at})"))
+pub(super) unsafe fn launch<'a, T: 'a>(task: &Rc<dyn TaskOf<T> + 'a>, settings: Option<&Builder>) {
+    let task: Rc<dyn AnyTask + 'a> = task.clone();
+    // SAFETY: only the lifetime changes; the caller sees to it that the task ends in time.
+    let task = unsafe { std::mem::transmute::<Rc<dyn AnyTask + 'a>, Rc<dyn AnyTask>>(task) };
+    with_scheduler(|scheduler| match settings {
+        Some(Builder { eager: true, .. }) => scheduler.adopt_eagerly(task),
+        _ => scheduler.adopt(task),
+    });
+}
+
+/// Ends a task that was just made and never begins, for this reason.
+pub(super) fn refuse<T>(task: &(impl TaskOf<T> + ?Sized), reason: Failure) {
+    task.discard();
+    task.fail(reason);
+    task.core().state.set(State::Done);
+    task.core().completion.complete(|| None);
 }
