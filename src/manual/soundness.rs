@@ -13,6 +13,8 @@
 //! [`JoinHandle`](crate::JoinHandle), a [`Promise`](crate::task::Promise), a callback. What crosses threads is of two kinds: the types of
 //! [`sync`](crate::sync), and closures that have not begun, with their results, which are `Send`.
 //!
+//! Into a run go closures that have not begun ([`Handle::spawn`](crate::Handle::spawn)), and out of it their results, all of which are `Send`.
+//!
 //! What is thrown need not be `Send`, though the payload of an unwind has to be. The payload remembers its thread: it is
 //! opened and dropped there only, and anywhere else what it carries is leaked.
 //!

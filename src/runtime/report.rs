@@ -7,7 +7,7 @@ use std::panic::{self, AssertUnwindSafe, Location};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use super::context;
+use super::context::{self, Values};
 use super::remote::RemoteJoinError;
 use super::scheduler::Scheduler;
 use super::task::{AnyTask, Failure, TaskCore, panic_message};
@@ -252,22 +252,34 @@ pub(super) fn waits_for_other_threads(stuck: &Deadlock) {
 }
 
 fn report_task(core: &TaskCore, message: String) {
-    let told = TaskReport { name: name_of(core), spawned_at: Some(core.spawned_at), message };
-    context::lend(core.context.get(), || report(&told));
+    Culprit::of(core).report(message);
 }
 
-/// How reports name a task.
-pub(crate) fn name_of(core: &TaskCore) -> String {
-    task_name(core.id, Some(&core.name()))
+/// Whose fault something is: a task, as far as it is known when its record is gone.
+pub(crate) struct Culprit {
+    name: String,
+    spawned_at: &'static Location<'static>,
+    context: Option<Arc<Values>>,
 }
 
-/// A task failed, and its error can't be given to who waited for it. `why` says why.
-pub(crate) fn lost(name: String, spawned_at: &'static Location<'static>, why: &str, error: &dyn Error) {
-    let message = match text_of(error) {
-        Some(text) => format!("failed {why}: {text}"),
-        None => format!("failed {why}, with an error whose Display panicked"),
-    };
-    report(&TaskReport { name, spawned_at: Some(spawned_at), message });
+impl Culprit {
+    pub(crate) fn of(core: &TaskCore) -> Self {
+        let name = task_name(core.id, Some(&core.name()));
+        Culprit { name, spawned_at: core.spawned_at, context: core.context.get() }
+    }
+
+    fn report(self, message: String) {
+        let told = TaskReport { name: self.name, spawned_at: Some(self.spawned_at), message };
+        context::lend(self.context, || report(&told));
+    }
+
+    /// Its error can't be given to who waited for it. `why` says why.
+    pub(crate) fn report_lost(self, why: &str, error: &dyn Error) {
+        self.report(match text_of(error) {
+            Some(text) => format!("failed {why}: {text}"),
+            None => format!("failed {why}, with an error whose Display panicked"),
+        });
+    }
 }
 
 /// Drops something that users may have given a destructor, where a panic must not go on: `what` says of what it was.

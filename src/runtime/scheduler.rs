@@ -15,7 +15,7 @@ mod step;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
-use std::panic::{self, AssertUnwindSafe, Location};
+use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;

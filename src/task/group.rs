@@ -33,7 +33,7 @@ use crate::runtime::callback::Callback;
 use crate::runtime::operation::{Operation, sealed};
 use crate::runtime::outcome::call_at_end;
 use crate::runtime::park::{self, Wake};
-use crate::runtime::report;
+use crate::runtime::report::Culprit;
 use crate::runtime::scheduler::with_scheduler;
 use crate::runtime::signals::Signals;
 use crate::runtime::task::{AnyTask, Failure, TaskCore, TaskKey, TaskOf};
@@ -70,19 +70,18 @@ pub(super) struct GroupCore {
 /// An error of a group, and whose it is: a child's, or the body's.
 struct Failed {
     error: JoinError,
-    child: Option<(String, &'static Location<'static>)>,
+    child: Option<Culprit>,
 }
 
 impl Failed {
     fn of(child: &TaskCore, failure: Failure) -> Self {
-        let error = JoinError::from_failure(failure);
-        Failed { error, child: Some((report::name_of(child), child.spawned_at)) }
+        Failed { error: JoinError::from_failure(failure), child: Some(Culprit::of(child)) }
     }
 
     /// Tells the hook of one that nobody will be given. `why`: what became of the group.
     fn report(self, why: &str) {
-        if let Some((name, spawned_at)) = self.child {
-            report::lost(name, spawned_at, why, &self.error);
+        if let Some(child) = self.child {
+            child.report_lost(why, &self.error);
         }
     }
 }
