@@ -45,13 +45,14 @@ fn ends_cancelled<T>(task: &JoinHandle<T>) -> bool {
 #[test]
 fn a_task_that_waits_for_its_own_end_is_told_so() {
     run(|| {
-        let itself: Rc<RefCell<Option<Rc<JoinHandle<()>>>>> = Rc::default();
+        let itself: Rc<RefCell<Option<JoinHandle<()>>>> = Rc::default();
         let shared = Rc::clone(&itself);
-        let task = Rc::new(try_spawn(move || {
-            let own = shared.take().unwrap();
-            own.join()
-        }));
-        itself.replace(Some(Rc::clone(&task)));
+        let task = try_spawn(move || shared.borrow().as_ref().unwrap().join());
+        itself.replace(Some(task));
+        // It is told in the tick after it has asked.
+        yield_now();
+        yield_now();
+        let task = itself.take().unwrap();
         let error = task.join().unwrap_err();
         assert_eq!(error.to_string(), "a task can't wait for its own end");
     });
