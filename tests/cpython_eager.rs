@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `test_eager_task_factory_set`, `test_issue105987`, `test_issue122332` | about the factory, and about asyncio's inner functions and fields |
 //! | the message in `test_cancellation_after_eager_step_blocks` | a cancellation carries none |
+//! | that no group waits in `EagerTests.test_recursive_taskgroups` | a group is told of the end of an eager child a tick later, as in later versions of CPython |
 
 #[path = "task_order/trace.rs"]
 mod trace;
@@ -169,7 +170,7 @@ fn recursive_scopes(width: u32, depth: u32, eager: bool, made: &Cell<u32>) {
                     made.set(made.get() + 1);
                     recursive_scopes(width, depth - 1, eager, made);
                 });
-                // A group is told a tick later of children that end at once, as in CPython's later versions; 3.13.0 is told on the spot.
+                // A group is told a tick later of children that end at once.
                 assert_eq!(child.is_finished(), eager && depth == 1);
             }
         })
