@@ -9,8 +9,11 @@ use std::hint::black_box;
 use cede::sync::{Mutex, Queue, mpsc};
 use cede::{Generator, Yielder};
 
-/// What a routine is called, and how it does so many units.
-const ROUTINES: &[(&str, fn(u64))] = &[
+/// Does so many units.
+type Routine = fn(u64);
+
+/// What the routines are called.
+const ROUTINES: &[(&str, Routine)] = &[
     ("next", next),
     ("generator", generator),
     ("yield", yields),
@@ -23,7 +26,7 @@ const ROUTINES: &[(&str, fn(u64))] = &[
 
 /// One value of a generator.
 fn next(units: u64) {
-    let mut numbers = Generator::new(|y: &Yielder<u64>| (0..).for_each(|n| y.yield_(n)));
+    let mut numbers = Generator::new(|y: &Yielder<u64>| (0..u64::MAX).for_each(|n| y.yield_(n)));
     let sum: u64 =
         numbers.by_ref().take(usize::try_from(units).expect("fewer than the memory has bytes")).sum();
     black_box(sum);

@@ -203,7 +203,7 @@ fn the_last_error_of_nested_clean_ups_takes_the_place_of_the_timeout() {
     run(|| {
         let innermost = || finally(|| silent_panic("value"), || sleep(SECOND));
         let nested = || finally(|| silent_panic("key"), || silent_panic("zero"));
-        let text = panic_text(|| timeout(10 * MS, || finally(innermost, || nested())));
+        let text = panic_text(|| timeout(10 * MS, || finally(innermost, nested)));
         assert_eq!(text, "zero");
         yield_now();
     });

@@ -3,13 +3,14 @@
 //! That is why this has a harness of its own: the usual one runs tests on other threads. A child says on stdout when it is to be
 //! interrupted.
 
-use std::env;
+#[path = "runtime_interrupt/harness.rs"]
+mod harness;
+
 use std::ffi::c_int;
 use std::fs;
-use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::process::ExitStatusExt;
-use std::panic::{self, AssertUnwindSafe};
-use std::process::{Child, ChildStdin, Command, ExitCode, ExitStatus, Stdio};
+use std::io;
+use std::panic;
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -20,102 +21,10 @@ use cede::sync::Queue;
 use cede::{
     OnDeadlock, RunError, Runner, catch_cancelled, current, finally, no_cancel, sleep, spawn, yield_now,
 };
-use rustix::process::{Pid, Signal, kill_process};
-
-/// Names the case that a child carries out.
-const MARK: &str = "CEDE_TEST_INTERRUPT";
+use harness::{Case, Run};
 
 /// Longer than any case takes.
 const HOUR: Duration = Duration::from_secs(3600);
-
-struct Case {
-    name: &'static str,
-    /// In the child.
-    body: fn(),
-    /// What it does to the child.
-    script: fn(&mut Run),
-}
-
-/// A child that is under way.
-struct Run {
-    child: Child,
-    input: Option<ChildStdin>,
-    lines: mpsc::Receiver<String>,
-}
-
-impl Run {
-    fn of(case: &Case) -> Self {
-        let mut command = Command::new("sh");
-        command.args(["-c", "ulimit -c 0; exec \"$0\""]).arg(env::current_exe().unwrap());
-        command.env(MARK, case.name).env("RUST_BACKTRACE", "0");
-        if case.name.ends_with("portable") {
-            command.env("CEDE_REACTOR", "portable");
-        }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let (tell, lines) = mpsc::channel();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        let errors = BufReader::new(child.stderr.take().unwrap());
-        let tell_errors = tell.clone();
-        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
-        thread::spawn(move || {
-            errors.lines().map_while(Result::ok).try_for_each(|line| tell_errors.send(line))
-        });
-        Run { input: child.stdin.take(), child, lines }
-    }
-
-    fn line(&mut self) -> Option<String> {
-        match self.lines.recv_timeout(Duration::from_secs(120)) {
-            Ok(line) => Some(line),
-            Err(mpsc::RecvTimeoutError::Disconnected) => None,
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                self.child.kill().unwrap();
-                panic!("the child hangs");
-            }
-        }
-    }
-
-    #[track_caller]
-    fn expect(&mut self, line: &str) {
-        assert_eq!(self.line().as_deref(), Some(line));
-    }
-
-    /// Presses Ctrl-C when the child says that it is ready.
-    #[track_caller]
-    fn interrupt_when_ready(&mut self) {
-        self.expect("ready");
-        self.interrupt();
-    }
-
-    fn interrupt(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
-    }
-
-    /// Lets a child go on that waits for a line.
-    fn go_on(&mut self) {
-        self.input.as_mut().unwrap().write_all(b"go on\n").unwrap();
-    }
-
-    /// Waits for the end, before which these lines come.
-    #[track_caller]
-    fn ends_after(&mut self, lines: &[&str]) -> ExitStatus {
-        let rest: Vec<_> = std::iter::from_fn(|| self.line()).collect();
-        assert_eq!(rest, lines);
-        self.child.wait().unwrap()
-    }
-
-    #[track_caller]
-    fn is_killed_after(&mut self, lines: &[&str]) {
-        let status = self.ends_after(lines);
-        assert_eq!(status.signal(), Some(libc::SIGINT), "{status}");
-    }
-
-    #[track_caller]
-    fn succeeds_after(&mut self, lines: &[&str]) {
-        let status = self.ends_after(lines);
-        assert!(status.success(), "{status}");
-    }
-}
 
 /// Waits for a line of the parent, and blocks the thread.
 fn wait_for_line() {
@@ -573,25 +482,7 @@ const CASES: &[Case] = &[
 ];
 
 fn main() -> ExitCode {
-    if let Some(name) = env::var_os(MARK) {
-        // Whatever this test was started with.
-        set_disposition(libc::SIG_DFL);
-        let case = CASES.iter().find(|case| name == case.name).expect("a case of this name");
-        (case.body)();
-        return ExitCode::SUCCESS;
-    }
-    let filters: Vec<_> = env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let is_wanted =
-        |case: &&Case| filters.is_empty() || filters.iter().any(|filter| case.name.contains(filter));
-    let cases: Vec<_> = CASES.iter().filter(is_wanted).collect();
-    println!("\nrunning {} tests", cases.len());
-    let mut failed = 0;
-    for case in &cases {
-        let result = panic::catch_unwind(AssertUnwindSafe(|| (case.script)(&mut Run::of(case))));
-        println!("test {} ... {}", case.name, if result.is_ok() { "ok" } else { "FAILED" });
-        failed += usize::from(result.is_err());
-    }
-    let verdict = if failed == 0 { "ok" } else { "FAILED" };
-    println!("\ntest result: {verdict}. {} passed; {failed} failed\n", cases.len() - failed);
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(101) }
+    // Whatever this test was started with.
+    set_disposition(libc::SIG_DFL);
+    harness::main(CASES)
 }

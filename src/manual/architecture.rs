@@ -143,6 +143,19 @@
 //! payload names the task. [`cancellation`](super::cancellation) says what may catch it. A `scope` comes back when its
 //! children have ended and not before, however it is left, which is what allows them to borrow.
 //!
+//! # From other threads
+//!
+//! A thread has one door into a run: the inbox, a queue under a lock with an announcement of sleeps, so that nothing is lost and nobody
+//! is notified twice. What comes through it is the number of a task to wake or a closure to call. A [`Handle`](crate::Handle) sends
+//! closures that become tasks; what such a task gives goes into a record that it shares with its handle, when its own record is dropped. Ctrl-C
+//! comes the same way, by a signal handler that touches atomics and one descriptor.
+//!
+//! # The end of a run
+//!
+//! A run goes on for the tick after its main task, as asyncio's does. `close` then makes passes: the tasks that are there are cancelled once, in
+//! order, and waited for; those that began meanwhile are the next pass. Only when nothing can happen any more, or after very
+//! many ticks, is anything cancelled again, and after some rounds of that it is given up: its stack stays, and a report names it.
+//!
 //! # Stacks
 //!
 //! Arenas are large mappings, carved into slots as they are needed, with guards installed in batches. A thread's
@@ -182,7 +195,7 @@
 //! | `latch`, `alarm` | the wait and the timer that all of these use |
 //! | `call`, `context` | functions that are called soon or later; context variables |
 //! | `cancel` | catching by name, clean-up that waits, stretches that are not interrupted |
-//! | `group`, `scope` | tasks that end together; with borrows |
+//! | `group`, `group_error`, `scope` | tasks that end together; their errors; with borrows |
 //! | `select` | the first of several operations |
 //!
 //! | `sync/` | |

@@ -32,7 +32,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The settings that [`spawn`](super::spawn) has.
+    /// The settings that [`spawn`](super::spawn()) has.
     pub const fn new() -> Self {
         Builder { name: None, stack_size: None, context: None, eager: false }
     }
@@ -79,7 +79,7 @@ impl Builder {
         self
     }
 
-    /// Starts the task; see [`spawn`](super::spawn).
+    /// Starts the task; see [`spawn`](super::spawn()).
     ///
     /// # Panics
     ///

@@ -20,7 +20,7 @@ use crate::runtime::completion::Completion;
 use crate::runtime::outcome::{Outcome, OutcomeOf};
 use crate::runtime::task::{Failure, TaskCore};
 
-/// What [`gather`](super::gather) and [`shield`](super::shield) take: a handle, by value or by reference, or a closure, which
+/// What [`gather`](super::gather()) and [`shield`](super::shield()) take: a handle, by value or by reference, or a closure, which
 /// becomes a task. Sealed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no result to wait for",

@@ -8,7 +8,7 @@ use super::member::Member;
 use crate::runtime::outcome::{Outcome, OutcomeOf};
 use crate::runtime::task::Failure;
 
-/// What [`gather`](super::gather) takes: anything that gives members when it is iterated over, and tuples of up to eight members. `K` tells the two
+/// What [`gather`](super::gather()) takes: anything that gives members when it is iterated over, and tuples of up to eight members. `K` tells the two
 /// apart, and never has to be named. Sealed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be gathered",

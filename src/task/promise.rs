@@ -45,7 +45,7 @@ impl<T> Error for InvalidState<T> {}
 /// # Cancellation
 ///
 /// A task that is cancelled while it waits for a promise cancels the promise, as in asyncio: whoever else waits for it is told
-/// so, and it can't be set any more. [`shield`](super::shield) keeps it from that.
+/// so, and it can't be set any more. [`shield`](super::shield()) keeps it from that.
 ///
 /// # Examples
 ///

@@ -23,7 +23,7 @@ use crate::runtime::park;
 /// `asyncio.wait_for`.
 ///
 /// A closure runs inside of this task, under a [`timeout`](super::timeout::timeout), and gives its value. Of a handle it gives what a
-/// [`join`](Awaitable::join) gives; [`shield`](super::shield) keeps what is behind it from being cancelled. Where no time is left
+/// [`join`](Awaitable::join) gives; [`shield`](super::shield()) keeps what is behind it from being cancelled. Where no time is left
 /// a closure is not run at all, and a handle that has not ended is cancelled and awaited.
 ///
 /// # Errors

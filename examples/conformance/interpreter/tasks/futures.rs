@@ -183,6 +183,12 @@ impl Running<'_> {
 }
 
 fn call_when_done(world: &Rc<World>, slot: &Slot, tag: &str) {
-    let (world, done, tag) = (Rc::clone(world), slot.clone(), tag.to_owned());
-    slot.end().on_done(move || world.log(&format!("callback {tag} {}", done.outcome())));
+    // A function that keeps what keeps it would be there for ever where that never ends.
+    let number = world.watched.borrow().len();
+    world.watched.borrow_mut().push(slot.clone());
+    let (world, tag) = (Rc::clone(world), tag.to_owned());
+    slot.end().on_done(move || {
+        let outcome = world.watched.borrow()[number].outcome();
+        world.log(&format!("callback {tag} {outcome}"));
+    });
 }

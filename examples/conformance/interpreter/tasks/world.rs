@@ -45,6 +45,8 @@ pub(super) struct World {
     pub(super) handles: Table<Rc<CallHandle>>,
     pub(super) timeouts: Table<Timeout>,
     pub(super) groups: Table<Rc<TaskGroup>>,
+    /// What callbacks are called at the end of.
+    pub(super) watched: RefCell<Vec<Slot>>,
     /// What `as_completed` statements have waited for, kept until the end.
     pub(super) left_early: RefCell<Vec<AsCompleted<Rc<End>>>>,
     pub(super) records: Records,
@@ -100,6 +102,7 @@ impl World {
             handles: Table::new(sizes.handles),
             timeouts: Table::new(sizes.timeouts),
             groups: Table::new(sizes.groups),
+            watched: RefCell::default(),
             left_early: RefCell::default(),
             names,
             records: Records::default(),
@@ -189,6 +192,7 @@ impl World {
         self.handles.clear();
         self.timeouts.clear();
         self.groups.clear();
+        drop(self.watched.take());
         drop(self.left_early.take());
         self.records.clear();
     }
