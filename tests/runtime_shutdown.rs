@@ -347,3 +347,37 @@ fn a_main_task_that_waits_for_what_is_in_another_run_is_ended_after_a_deadlock()
     other.close().unwrap();
     assert!(task.is_finished());
 }
+
+#[test]
+fn all_that_is_left_can_be_cancelled_and_what_begins_meanwhile_goes_on_in_the_next_run() {
+    let runner = runner();
+    let tasks = Rc::new(RefCell::new(Vec::new()));
+    let late = Rc::new(RefCell::new(None));
+    let (left, begun) = (Rc::clone(&tasks), Rc::clone(&late));
+    started(&runner, move || {
+        let begun = Rc::clone(&begun);
+        left.borrow_mut().push(spawn(move || {
+            let _guard = Logs("first");
+            finally(forever, || *begun.borrow_mut() = Some(spawn(|| sleep(SECOND))));
+        }));
+        left.borrow_mut().push(spawn(|| {
+            let _guard = Logs("second");
+            forever();
+        }));
+    });
+    runner.cancel_all().unwrap();
+    assert_eq!(logged(), ["first", "second"]);
+    assert!(tasks.borrow().iter().all(JoinHandle::is_finished));
+    let late: JoinHandle<()> = late.take().unwrap();
+    assert!(!late.is_finished());
+    assert_eq!(late.cancelling(), 0);
+    runner.run(|| late.join()).unwrap().unwrap();
+    runner.cancel_all().unwrap();
+}
+
+#[test]
+fn tasks_cannot_be_cancelled_as_a_whole_from_within_their_run() {
+    let runner = Rc::new(runner());
+    let inner = Rc::clone(&runner);
+    runner.run(move || assert!(matches!(inner.cancel_all(), Err(RunError::Nested)))).unwrap();
+}

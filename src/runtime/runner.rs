@@ -20,9 +20,9 @@ use super::interrupt::{self, Interrupts};
 use super::outcome::OutcomeOf;
 use super::outside;
 use super::report::{self, Deadlock};
-use super::scheduler::Scheduler;
+use super::scheduler::{Entered, Scheduler};
 use super::shutdown::Pass;
-use super::task::{AnyTask, Failure, Task};
+use super::task::{AnyTask, Failure, Task, TaskKey};
 use crate::coroutine::{self, Extent};
 
 /// Why a run gave no value.
@@ -143,13 +143,7 @@ impl Runner {
         made_at: &'static Location<'static>,
         main: impl FnOnce() -> T,
     ) -> Result<T, RunError> {
-        if coroutine::thread_is_exiting() {
-            return Err(RunError::ThreadExiting);
-        }
-        if thread::panicking() {
-            return Err(RunError::Unwinding);
-        }
-        let Some(entered) = self.scheduler.enter() else { return Err(RunError::Nested) };
+        let entered = self.enter()?;
         // A generator that has called this must not yield from a destructor that the scheduler runs.
         let _extent = Extent::open();
         self.closed.set(false);
@@ -285,6 +279,39 @@ impl Runner {
         answer == OnDeadlock::Continue && (self.scheduler.is_ready() || has_messages)
     }
 
+    /// Cancels the tasks that are left, in the order in which they were made, and waits for them. Those that begin meanwhile
+    /// are not cancelled: they go on in the next run, as do those that have not ended after many cancellations.
+    ///
+    /// This is what asyncio does at the end of a run. [`close`](Runner::close) does it until no task is left.
+    ///
+    /// # Errors
+    ///
+    /// When another run is under way on this thread, or it is ending or unwinding. The tasks are then left as they are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cede::Runner;
+    /// use std::time::Duration;
+    ///
+    /// let runner = Runner::builder().virtual_time(true).build();
+    /// let server = runner.run(|| cede::spawn(|| cede::sleep(Duration::MAX)))?;
+    /// runner.cancel_all()?;
+    /// assert!(server.is_finished());
+    /// runner.run(|| println!("and on with an empty runner"))?;
+    /// # Ok::<_, cede::RunError>(())
+    /// ```
+    pub fn cancel_all(&self) -> Result<(), RunError> {
+        if self.scheduler.live() == 0 {
+            return Ok(());
+        }
+        let _entered = self.enter()?;
+        let _extent = Extent::open();
+        let _guard = AbortOnUnwind;
+        self.end_these(&self.scheduler.all_keys(), &mut false);
+        Ok(())
+    }
+
     /// Ends the tasks that are left: cancels them in the order in which they were made, waits for them, and reports their
     /// errors. Those that begin meanwhile may help them, and are ended in the same way after them.
     ///
@@ -303,13 +330,7 @@ impl Runner {
             inbox.close();
             return Ok(());
         }
-        if coroutine::thread_is_exiting() {
-            return Err(RunError::ThreadExiting);
-        }
-        if thread::panicking() {
-            return Err(RunError::Unwinding);
-        }
-        let Some(_entered) = self.scheduler.enter() else { return Err(RunError::Nested) };
+        let _entered = self.enter()?;
         let _extent = Extent::open();
         let _guard = AbortOnUnwind;
         self.closed.set(true);
@@ -335,15 +356,32 @@ impl Runner {
             if tasks.is_empty() {
                 break;
             }
-            let mut pass = Pass::of(&self.scheduler, &tasks);
-            if !pass.end(|| self.wind_down(&mut said, true)) {
-                given_up.extend(pass.left().iter().map(|task| task.core().key.get()));
-            }
-            // The ticks that asyncio takes to learn that all have ended.
-            self.breathe();
-            self.breathe();
+            given_up.extend(self.end_these(&tasks, &mut said));
         }
         self.scheduler.live() == 0
+    }
+
+    /// Ends these tasks, which are in the order in which they were made. Gives those that can't be ended.
+    fn end_these(&self, tasks: &[TaskKey], said: &mut bool) -> Vec<TaskKey> {
+        let mut pass = Pass::of(&self.scheduler, tasks);
+        let ended = pass.end(|| self.wind_down(said, true));
+        let given_up = if ended { Vec::new() } else { pass.left() };
+        let given_up = given_up.iter().map(|task| task.core().key.get()).collect();
+        // The ticks that asyncio takes to learn that all have ended.
+        self.breathe();
+        self.breathe();
+        given_up
+    }
+
+    /// Makes this the run of the thread, where that is possible.
+    fn enter(&self) -> Result<Entered<'_>, RunError> {
+        if coroutine::thread_is_exiting() {
+            return Err(RunError::ThreadExiting);
+        }
+        if thread::panicking() {
+            return Err(RunError::Unwinding);
+        }
+        self.scheduler.enter().ok_or(RunError::Nested)
     }
 
     /// Leaves the tasks that have not ended where they are, and tells who can be told.

@@ -36,7 +36,9 @@ impl Host for Running<'_> {
 
     fn run_own(&self, statement: &Own, frame: &mut Frame) -> Outcome {
         let world = &self.world;
-        world.look();
+        if world.is_over() {
+            return Err(Exception::fault("the program is over"));
+        }
         let (target, value) = match statement {
             Own::Sleep { ms } => {
                 let time = duration(number(frame.value(ms)));

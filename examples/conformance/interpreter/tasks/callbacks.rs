@@ -75,7 +75,6 @@ enum Doing {
 impl Doing {
     /// Does nothing where the slot is empty, or what is in it has ended.
     fn carry_out(self, world: &World) {
-        world.look();
         match self {
             Self::Log(line) => world.log(&line),
             Self::SetResult(slot, value) => {

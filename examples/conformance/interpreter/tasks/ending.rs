@@ -39,7 +39,7 @@ impl World {
         let left = self.records.begin_shutdown();
         if left > 0 {
             trace::put(format!("{time} - shutdown {left}"));
-            runner.close().expect("no other run is under way on this thread");
+            runner.cancel_all().expect("no other run is under way on this thread");
         }
         self.finish();
     }

@@ -3,8 +3,8 @@
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
-use cede::task::{Awaitable, Builder, Promise};
-use cede::{JoinHandle, RunError, SpawnError, TaskGroup, TaskHandle, catch_cancelled};
+use cede::task::{Awaitable, Builder};
+use cede::{JoinHandle, RunError, SpawnError, TaskGroup, TaskHandle};
 
 use super::body;
 use super::futures::Slot;
@@ -17,7 +17,8 @@ use crate::interpreter::value::{Value, show};
 pub(super) struct Records {
     main: Main,
     others: RefCell<Vec<Rc<Record>>>,
-    shutdown: OnceCell<Shutdown>,
+    /// Those that were left when the main task had ended.
+    left: OnceCell<Vec<Rc<Record>>>,
 }
 
 /// The main task, which has no handle that tells how it ended.
@@ -44,20 +45,10 @@ struct Record {
     handle: Rc<JoinHandle<Value>>,
 }
 
-/// What happens after the main task has ended.
-struct Shutdown {
-    /// The tasks that were left.
-    left: Vec<Rc<Record>>,
-    /// asyncio forgets tasks that begin meanwhile when those that were left have ended, and so the trace is over then. cede
-    /// cancels them and waits for them. This is one more such task, the first of them. It does nothing but show that it is
-    /// cancelled.
-    probe: OnceCell<JoinHandle<()>>,
-}
-
 impl World {
     /// Makes a task that runs a body.
     pub(super) fn spawn(self: &Rc<Self>, body: usize, args: Vec<Value>) -> Slot {
-        let (builder, world) = (self.prepare_spawn(), Rc::clone(self));
+        let (builder, world) = (self.records.next_builder(), Rc::clone(self));
         self.records.add(body, builder.try_spawn(move || escape(body::run(&world, body, args))))
     }
 
@@ -68,7 +59,7 @@ impl World {
         body: usize,
         args: Vec<Value>,
     ) -> Result<Slot, Exception> {
-        let (builder, world) = (self.prepare_spawn(), Rc::clone(self));
+        let (builder, world) = (self.records.next_builder(), Rc::clone(self));
         let handle = builder.try_spawn_in(group, move || escape(body::run(&world, body, args)));
         // A task that was refused has ended before it could begin.
         if let Some(Err(error)) = handle.outcome()
@@ -77,19 +68,6 @@ impl World {
             return Err(Exception::from(*refusal));
         }
         Ok(self.records.add(body, handle))
-    }
-
-    fn prepare_spawn(self: &Rc<Self>) -> Builder {
-        if let Some(shutdown) = self.records.shutdown.get() {
-            let world = Rc::clone(self);
-            shutdown.probe.get_or_init(|| {
-                cede::spawn(move || {
-                    let _ = catch_cancelled(|| Promise::<()>::new().join());
-                    world.look();
-                })
-            });
-        }
-        Builder::new().name(format!("T{}", 1 + self.records.others.borrow().len()))
     }
 
     /// Runs the body of the main task, in that.
@@ -111,6 +89,11 @@ impl World {
 }
 
 impl Records {
+    /// What makes the next task.
+    fn next_builder(&self) -> Builder {
+        Builder::new().name(format!("T{}", 1 + self.others.borrow().len()))
+    }
+
     fn add(&self, body: usize, handle: JoinHandle<Value>) -> Slot {
         let handle = Rc::new(handle);
         self.others.borrow_mut().push(Rc::new(Record { body, handle: Rc::clone(&handle) }));
@@ -132,24 +115,18 @@ impl Records {
     /// The tasks are going to be shut down. Gives how many are left.
     pub(super) fn begin_shutdown(&self) -> usize {
         let left = self.others.borrow().iter().filter(|task| !task.handle.is_finished()).cloned().collect();
-        self.shutdown.get_or_init(|| Shutdown { left, probe: OnceCell::new() }).left.len()
+        self.left.get_or_init(|| left).len()
     }
 
     pub(super) fn is_shutting_down(&self) -> bool {
-        self.shutdown.get().is_some()
-    }
-
-    /// Whether asyncio would have ended the shutdown by now.
-    pub(super) fn is_shutdown_over(&self) -> bool {
-        let probe = self.shutdown.get().and_then(|shutdown| shutdown.probe.get());
-        probe.is_some_and(|probe| probe.cancelling() > 0)
+        self.left.get().is_some()
     }
 
     /// Cancels what a deadlock is to be resolved by: the main task, or all that the shutdown waits for.
     pub(super) fn cancel_those_awaited(&self) {
-        match self.shutdown.get() {
-            Some(shutdown) => {
-                for task in &shutdown.left {
+        match self.left.get() {
+            Some(left) => {
+                for task in left {
                     task.handle.cancel();
                 }
             }
@@ -169,8 +146,7 @@ impl Records {
         let mut lines = vec![line(0, &bodies[main_body], outcome_of_main, cancelling)];
         lines.extend(self.others.borrow().iter().enumerate().map(|(index, task)| {
             let outcome = Slot::Task(Rc::clone(&task.handle)).outcome();
-            let extra = u32::from(self.is_shutdown_over() && !task.handle.is_finished());
-            line(index + 1, &bodies[task.body], &outcome, task.handle.cancelling().saturating_sub(extra))
+            line(index + 1, &bodies[task.body], &outcome, task.handle.cancelling())
         }));
         lines
     }

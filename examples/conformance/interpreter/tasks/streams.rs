@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use cede::{Generator, Step, Yielder};
+use cede::{Generator, GeneratorState, Step, Yielder};
 
 use super::body::Running;
 use super::statement::{Own, Tasks, unknown};
@@ -18,7 +18,7 @@ use crate::interpreter::statement::{Block, Creation, Target};
 use crate::interpreter::value::Value;
 
 /// A generator that gives values and gets none.
-type Stream = Generator<Value, (), ()>;
+pub(super) type Stream = Generator<Value, (), ()>;
 pub(super) type Emitter = Yielder<Value, ()>;
 
 pub(super) enum StreamStatement {
@@ -59,8 +59,13 @@ impl Running<'_> {
             StreamStatement::For { creation, target, limit, block } => {
                 let stream = self.world.stream(creation.body, frame.values(&creation.args));
                 let outcome = self.run_rounds(&stream, *target, *limit, block, frame);
+                let closed = self.world.catching(|| stream.close().map_err(Exception::from));
+                if stream.state() == GeneratorState::Suspended {
+                    // It has ignored that. Python keeps it for as long as it keeps the frame.
+                    self.world.left_open.borrow_mut().push(stream);
+                }
                 // What the generator raises while it is closed takes the place of what was under way.
-                self.world.catching(|| stream.close().map_err(Exception::from))?;
+                closed?;
                 outcome
             }
             StreamStatement::Emit { value } => {

@@ -12,6 +12,7 @@ use super::futures::Slot;
 use super::objects::Object;
 use super::records::Records;
 use super::statement::Own;
+use super::streams::Stream;
 use crate::interpreter::control::Frame;
 use crate::interpreter::exception::{Class, Exception};
 use crate::interpreter::expression::Globals;
@@ -45,6 +46,8 @@ pub(super) struct World {
     pub(super) handles: Table<Rc<CallHandle>>,
     pub(super) timeouts: Table<Timeout>,
     pub(super) groups: Table<Rc<TaskGroup>>,
+    /// Generators that have ignored that they were closed.
+    pub(super) left_open: RefCell<Vec<Stream>>,
     /// What callbacks are called at the end of.
     pub(super) watched: RefCell<Vec<Slot>>,
     /// What `as_completed` statements have waited for, kept until the end.
@@ -102,6 +105,7 @@ impl World {
             handles: Table::new(sizes.handles),
             timeouts: Table::new(sizes.timeouts),
             groups: Table::new(sizes.groups),
+            left_open: RefCell::default(),
             watched: RefCell::default(),
             left_early: RefCell::default(),
             names,
@@ -149,7 +153,6 @@ impl World {
 
     /// Appends a line to the trace, with the time and who writes it.
     pub(super) fn log(&self, text: &str) {
-        self.look();
         trace::put(format!("{} {} {text}", self.time(), self.current_name()));
     }
 
@@ -158,22 +161,13 @@ impl World {
     /// When the program is over, it unwinds what is left: no handler and no `finally` block runs any more. As these would give
     /// locks back, without which nobody can leave a condition, locks are freed here.
     pub(super) fn catching<T>(&self, f: impl FnOnce() -> Result<T, Exception>) -> Result<T, Exception> {
-        let result = catch_cancelled(f);
-        self.look();
-        match result {
+        match catch_cancelled(f) {
             Ok(result) => result,
             Err(cancelled) if self.over.get() => {
                 self.objects.iter().for_each(Object::free);
                 cancelled.resume()
             }
             Err(cancelled) => Err(Exception::caught(cancelled)),
-        }
-    }
-
-    /// Ends the trace where asyncio has ended. To be called before anything is done that it would show.
-    pub(super) fn look(&self) {
-        if self.records.is_shutdown_over() {
-            self.finish();
         }
     }
 
@@ -192,6 +186,7 @@ impl World {
         self.handles.clear();
         self.timeouts.clear();
         self.groups.clear();
+        drop(self.left_open.take());
         drop(self.watched.take());
         drop(self.left_early.take());
         self.records.clear();
