@@ -51,6 +51,7 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
     /// # Panics
     ///
     /// Panics where a task may not wait, if it has to; see [`Operation::wait`].
+    #[inline(always)]
     fn join(&self) -> Result<Self::Output, JoinError> {
         join(self.outcome_of())
     }

@@ -43,7 +43,7 @@ impl Scheduler {
     }
 
     /// Runs a task until it suspends itself or ends. Gives its record when it has ended.
-    #[inline]
+    #[inline(always)]
     pub(super) fn step(&self, core: &TaskCore) -> Option<Rc<dyn AnyTask>> {
         let Some(frame) = core.frame.get().or_else(|| self.begin(core)) else { return self.finish(core) };
         core.state.set(State::Running);
