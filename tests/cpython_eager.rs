@@ -212,7 +212,7 @@ fn gathers_in_gathers_make_a_task_for_each_member_and_eager_ones_have_ended_at_o
     run(|| {
         recursive_gathers(5, 4, |child| spawn(child));
         assert_eq!(spawn(|| ()).id(), 782);
-        let whole = eager(|| recursive_gathers(5, 4, |child| eager(child)));
+        let whole = eager(|| recursive_gathers(5, 4, eager));
         assert!(whole.is_finished());
     });
 }
