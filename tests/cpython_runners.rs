@@ -8,6 +8,7 @@
 //! | `test_explicit_close`, `test_second_with_block_raises` | a runner that was closed may be used again, which starts it anew |
 //! | `test_asyncio_run_debug`, `test_debug`, `test_non_debug` | a run does not say whether it is in debug mode; what that does is tested in `runtime_debug.rs` |
 //! | `test_interrupt_*`, `test_signal_install_not_supported_ok` | Ctrl-C needs a process of its own: `runtime_interrupt.rs` has these cases |
+//! | that the report comes at once in `test_asyncio_run_reports_hanging_tasks_errors` | it comes when nobody can ask any more: who has kept the handle may |
 //! | `test_no_repr_is_call_on_the_task_result` | a result need not be shown for a run to give it |
 
 #[path = "task_order/trace.rs"]

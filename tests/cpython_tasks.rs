@@ -49,6 +49,8 @@ fn a_task_that_waits_for_its_own_end_is_told_so() {
         let shared = Rc::clone(&itself);
         let task = try_spawn(move || shared.borrow().as_ref().unwrap().join());
         itself.replace(Some(task));
+        // It is told in the tick after it has asked.
+        yield_now();
         yield_now();
         let task = itself.take().unwrap();
         let error = task.join().unwrap_err();

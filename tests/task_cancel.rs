@@ -482,3 +482,19 @@ fn a_panic_and_a_catch_in_a_cancelled_task_stay_their_own() {
         assert_eq!(error.to_string(), "the task panicked: at last");
     });
 }
+
+#[test]
+fn a_cancellation_of_another_run_is_none_of_a_task_with_the_same_number() {
+    let payload = Runner::new().run(|| {
+        current().unwrap().cancel();
+        panic::catch_unwind(yield_now).unwrap_err()
+    });
+    let payload = payload.unwrap();
+    let raised = panic::catch_unwind(AssertUnwindSafe(|| {
+        Runner::new().run(|| {
+            assert_eq!(current().unwrap().id(), 1);
+            panic::resume_unwind(payload)
+        })
+    }));
+    assert!(raised.is_err(), "it is a panic like any other: {raised:?}");
+}

@@ -294,7 +294,7 @@ fn it_may_begin_beneath_generators_segments_and_timeouts_and_go_on_above_them() 
             y.yield_(eager(|| log("and another")));
         });
         let first = steps.next().unwrap();
-        let second = grow_with(usize::MAX, 1 << 20, || steps.next().unwrap());
+        let second = grow_with(usize::MAX, 4 << 20, || steps.next().unwrap());
         let third = timeout(SECOND, || eager(|| sleep(2 * SECOND))).unwrap();
         assert!(second.is_finished() && !first.is_finished());
         for task in [first, second, third] {

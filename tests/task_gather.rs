@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use cede::sync::Queue;
-use cede::task::{Awaitable, Gather, Promise, gather, gather_results};
+use cede::task::{Awaitable, Builder, Gather, Promise, gather, gather_results, shield};
 use cede::{JoinError, RunError, Runner, catch_cancelled, current, sleep, spawn, try_spawn, yield_now};
 use trace::{
     Logs, SECOND, log, logged, logged_since, panic_text, reported, run, silent_panic, tick, ticking, ticks,
@@ -538,5 +538,34 @@ fn tasks_that_gather_the_same_and_are_all_cancelled_end_in_the_order_in_which_th
             assert!(task.join().unwrap_err().is_cancelled());
         }
         assert_eq!(logged(), ["first", "second", "third"]);
+    });
+}
+
+#[test]
+fn a_gather_that_is_kept_beyond_a_scope_keeps_nothing_of_its_closures() {
+    struct Looks<'a>(&'a str);
+    impl Drop for Looks<'_> {
+        fn drop(&mut self) {
+            log(self.0);
+        }
+    }
+    run(|| {
+        for stack_size in [None, Some(usize::MAX)] {
+            let settings = Builder::new();
+            let settings = stack_size.map_or(settings.clone(), |bytes| settings.stack_size(bytes));
+            let mut kept = None;
+            let has_failed = {
+                let word = String::from("of the closure");
+                let ended = cede::scope(|s| {
+                    let looks = Looks(&word);
+                    let child = settings.spawn_scoped(s, move || drop(looks));
+                    kept = Some((gather([&child]), shield(&child), child.end()));
+                });
+                ended.is_err()
+            };
+            assert_eq!(has_failed, stack_size.is_some());
+            assert_eq!(logged(), ["of the closure"], "when the scope has ended, at the latest");
+            drop(kept);
+        }
     });
 }

@@ -84,7 +84,7 @@ fn a_handle_gives_what_its_join_gives() {
             let me = inside.take().unwrap();
             wait_for(Some(SECOND), &me).unwrap().unwrap_err().is_await_self()
         })));
-        yields(2);
+        yields(3);
         assert!(me.take().is_none());
     });
 }

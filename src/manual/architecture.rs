@@ -195,7 +195,7 @@
 //! | `latch`, `alarm` | the wait and the timer that all of these use |
 //! | `call`, `context` | functions that are called soon or later; context variables |
 //! | `cancel` | catching by name, clean-up that waits, stretches that are not interrupted |
-//! | `group`, `scope` | tasks that end together; with borrows |
+//! | `group`, `group_error`, `scope` | tasks that end together; their errors; with borrows |
 //! | `select` | the first of several operations |
 //!
 //! | `sync/` | |

@@ -10,10 +10,9 @@
 //! references to them are neither `Send` nor `Sync`, whatever they yield. A stack may hold an `Rc`, a lock guard, a
 //! reference into a thread-local, or the address of one that the compiler keeps in a register, and no bound on the body's type
 //! says what it holds. A task stays on the thread that it began on, for the same reason, and so do its handles: a
-//! [`JoinHandle`](crate::JoinHandle), a [`Promise`](crate::task::Promise), a callback. What crosses threads is of two kinds: the types of
-//! [`sync`](crate::sync), and closures that have not begun, with their results, which are `Send`.
-//!
-//! Into a run go closures that have not begun ([`Handle::spawn`](crate::Handle::spawn)), and out of it their results, all of which are `Send`.
+//! [`JoinHandle`](crate::JoinHandle), a [`Promise`](crate::task::Promise), a callback. Between threads lie the types of [`sync`](crate::sync). Into
+//! a run go closures that have not begun ([`Handle::spawn`](crate::Handle::spawn)), and out of it their results, all of which are `Send`, as are the
+//! values of context variables, which closures take along.
 //!
 //! What is thrown need not be `Send`, though the payload of an unwind has to be. The payload remembers its thread: it is
 //! opened and dropped there only, and anywhere else what it carries is leaked.
@@ -80,7 +79,8 @@
 //! # What threads share
 //!
 //! Tasks of several runs may wait for one lock or queue. Its state, with the lists of those who wait, lies in a
-//! `Guarded`, a lock that belongs to the first thread that takes it, until a second one comes. Who may touch what:
+//! `Guarded`, a lock that belongs to the first thread that takes it, until a second one comes. (The record that a task shares with a handle on
+//! another thread has an ordinary mutex instead.) Who may touch what:
 //!
 //! | what | who |
 //! |---|---|

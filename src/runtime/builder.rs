@@ -64,17 +64,17 @@ impl Builder {
     /// Called when nothing can ever happen again. It may cancel tasks and go on. Not called in a task; a panic in it goes
     /// to the hook of [`set_task_hook`](crate::set_task_hook), and counts as [`OnDeadlock::Stop`].
     ///
-    /// It is asked in [`Runner::close`] too, before those that go on after a cancellation are cancelled again, which they are
-    /// unless it has made something ready.
+    /// It is asked in [`Runner::close`] too, before those that go on after a cancellation are cancelled again, which
+    /// they are unless it has made something ready.
     pub fn on_deadlock(mut self, hook: impl Fn(&Deadlock) -> OnDeadlock + 'static) -> Self {
         self.on_deadlock = Some(Arc::new(hook));
         self
     }
 
-    /// Whether no other thread wakes tasks of this run, save by what has told it that it will, such as a blocking call. Then nothing ready,
-    /// no timer and no I/O is a deadlock at once. If other threads may, by what is shared with them (a queue, a lock, an event, a
-    /// [`Handle`](super::Handle)), and the process has any, a run that has nothing else to wait for waits for them, and says after a second
-    /// that it does.
+    /// Whether no other thread wakes tasks of this run, save by what has told it that it will, such as a blocking call.
+    /// Then nothing ready, no timer and no I/O is a deadlock at once. If other threads may, by what is shared with them
+    /// (a queue, a lock, an event, a [`Handle`](super::Handle)), and the process has any, a run that has nothing else
+    /// to wait for waits for them, and says after a second that it does.
     ///
     /// By default it is by itself under virtual time.
     pub fn by_itself(mut self, yes: bool) -> Self {
@@ -82,24 +82,28 @@ impl Builder {
         self
     }
 
-    /// Whether Ctrl-C (SIGINT) cancels the main task: then [`Runner::run`] gives [`RunError::Interrupted`](super::RunError::Interrupted)
-    /// when that is what it ended with. A second one while the run goes on ends the process at once, as it would without this.
+    /// Whether Ctrl-C (SIGINT) cancels the main task: then [`Runner::run`] gives
+    /// [`RunError::Interrupted`](super::RunError::Interrupted) when that is what it ended with. A second one while the
+    /// run goes on ends the process at once, as it would without this.
     ///
-    /// It holds where SIGINT would end the process when a run begins, and where no other run has it, and is over with the main task: Ctrl-C
-    /// during [`Runner::close`] ends the process. Whoever installs a handler of his own meanwhile has the signal from then on.
+    /// It holds where SIGINT would end the process when a run begins, and where no other run has it, and is over with
+    /// the main task: Ctrl-C during [`Runner::close`] ends the process. Whoever installs a handler of his own meanwhile
+    /// has the signal from then on.
     ///
-    /// By default it is off; in [`cede::run`](super::run) on the main thread it is on. asyncio's is on for each runner of the main thread.
+    /// By default it is off; in [`cede::run`](super::run) on the main thread it is on. asyncio's is on for each runner
+    /// of the main thread.
     pub fn interrupts(mut self, on: bool) -> Self {
         self.interrupts = on;
         self
     }
 
-    /// Debug mode: steps of tasks and callbacks that take longer than [`slow_step`](Builder::slow_step), in which no other task can run,
-    /// are reported to the hook of [`set_task_hook`](crate::set_task_hook).
+    /// Debug mode: steps of tasks and callbacks that take longer than [`slow_step`](Builder::slow_step), in which no
+    /// other task can run, are reported to the hook of [`set_task_hook`](crate::set_task_hook).
     ///
-    /// By default it is off, unless the variable `CEDE_DEBUG` of the environment is set, and not to `0`: as asyncio's with `PYTHONASYNCIODEBUG`. What
-    /// else that checks holds here in any case: calls from the wrong thread don't compile, since all handles but [`Handle`](super::Handle) stay on
-    /// theirs; reports say where a task was spawned; a task that is pending when its runner goes is reported.
+    /// By default it is off, unless the variable `CEDE_DEBUG` of the environment is set, and not to `0`: as asyncio's
+    /// with `PYTHONASYNCIODEBUG`. What else that checks holds here in any case: calls from the wrong thread don't
+    /// compile, since all handles but [`Handle`](super::Handle) stay on theirs; reports say where a task was spawned; a
+    /// task that is pending when its runner goes is reported.
     ///
     /// # Examples
     ///

@@ -94,8 +94,9 @@ impl Slot {
         Slot(Cell::new(values))
     }
 
+    #[inline]
     pub(super) fn get(&self) -> Option<Arc<Values>> {
-        let values = self.0.take();
+        let values = Some(self.0.take()?);
         self.0.set(values.clone());
         values
     }
@@ -107,6 +108,7 @@ impl Slot {
 }
 
 /// Calls `f` with the word of the task that runs, or of the thread.
+#[inline]
 fn with_slot<R>(f: impl FnOnce(&Slot) -> R) -> R {
     match scheduler::current().and_then(|scheduler| scheduler.current()) {
         // SAFETY: the current task is owned by the scheduler until it has ended, and this runs beneath it.
@@ -127,6 +129,7 @@ fn with_loose_slot<R>(f: impl FnOnce(&Slot) -> R) -> R {
 }
 
 /// The context of whoever runs, if anything was ever set in it.
+#[inline]
 pub(crate) fn current() -> Option<Arc<Values>> {
     with_slot(Slot::get)
 }
@@ -141,6 +144,7 @@ pub(crate) fn current_or_new() -> Arc<Values> {
 }
 
 /// A copy of it, for who begins.
+#[inline]
 pub(crate) fn copied() -> Option<Arc<Values>> {
     current()?.copy()
 }

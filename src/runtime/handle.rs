@@ -1,8 +1,8 @@
 //! The way into a run from other threads: `call_soon_threadsafe` and `run_coroutine_threadsafe`.
 //!
-//! What is handed over goes through the inbox of the run and is called there, in the next tick. Only what is `Send` crosses: the closure one
-//! way, its result the other. A closure that the run has no use for any more is dropped where it is: on the thread that brings it when
-//! the run has ended, on that of the run when it ends meanwhile.
+//! What is handed over goes through the inbox of the run and is called there, in the next tick. Only what is `Send`
+//! crosses: the closure one way, its result the other. A closure that the run has no use for any more is dropped where
+//! it is: on the thread that brings it when the run has ended, on that of the run when it ends meanwhile.
 
 use std::error::Error;
 use std::fmt;
@@ -24,10 +24,11 @@ pub struct RunEnded(pub(super) ());
 
 /// A handle of a run, by which any thread gives it tasks and callbacks.
 ///
-/// It keeps neither the run alive nor its thread awake. To a run that has nothing left to do it is like a queue or a lock that is shared
-/// with other threads: where the process has any, the run waits for them, and says after a second that it does; see
-/// [`Builder::by_itself`](super::Builder::by_itself). So a run whose tasks are at a deadlock says so in any case, and one that a handle is
-/// going to wake is not ended by it. Between two runs of a [`Runner`](crate::Runner) what is handed over waits for the next.
+/// It keeps neither the run alive nor its thread awake. To a run that has nothing left to do it is like a queue or a
+/// lock that is shared with other threads: where the process has any, the run waits for them, and says after a second
+/// that it does; see [`Builder::by_itself`](super::Builder::by_itself). So a run whose tasks are at a deadlock says so
+/// in any case, and one that a handle is going to wake is not ended by it. Between two runs of a
+/// [`Runner`](crate::Runner) what is handed over waits for the next.
 ///
 /// # Examples
 ///
@@ -81,8 +82,9 @@ impl Handle {
 
     /// Starts a task in the run, on any thread: `asyncio.run_coroutine_threadsafe`.
     ///
-    /// The closure crosses to the run's thread before it begins, with a copy of the caller's context, and the result comes back. A panic of the closure comes back too, as an
-    /// error of [`join`](RemoteJoinHandle::join). When the run has ended the closure is dropped, and `join` says so.
+    /// The closure crosses to the run's thread before it begins, with a copy of the caller's context, and the result
+    /// comes back. A panic of the closure comes back too, as an error of [`join`](RemoteJoinHandle::join). When the run
+    /// has ended the closure is dropped, and `join` says so.
     ///
     /// # Examples
     ///
@@ -99,8 +101,8 @@ impl Handle {
         remote::spawn(self.origin(Location::caller()), move || Ok(f()))
     }
 
-    /// Starts a task that may fail; see [`spawn`](Handle::spawn) and `cede::try_spawn`. Its error crosses threads, so it has to be
-    /// `Send` and `Sync`.
+    /// Starts a task that may fail; see [`spawn`](Handle::spawn) and `cede::try_spawn`. Its error crosses threads, so
+    /// it has to be `Send` and `Sync`.
     #[track_caller]
     pub fn try_spawn<T, E>(&self, f: impl FnOnce() -> Result<T, E> + Send + 'static) -> RemoteJoinHandle<T>
     where
@@ -110,8 +112,9 @@ impl Handle {
         remote::spawn(self.origin(Location::caller()), move || f().map_err(Into::into))
     }
 
-    /// Has the run call a function in its next tick, on any thread: `loop.call_soon_threadsafe`. It is no task: it can't wait. It
-    /// runs in a copy of the caller's context. A panic in it goes to the hook of [`set_task_hook`](crate::set_task_hook).
+    /// Has the run call a function in its next tick, on any thread: `loop.call_soon_threadsafe`. It is no task: it
+    /// can't wait. It runs in a copy of the caller's context. A panic in it goes to the hook of
+    /// [`set_task_hook`](crate::set_task_hook).
     ///
     /// # Errors
     ///

@@ -16,15 +16,16 @@
 //! while the scheduler is awake. Nothing is lost: whoever pushes does so before it looks at the state; the scheduler sets
 //! ASLEEP before it looks at the queue a last time. All four are sequentially consistent, so one of the two sees the other.
 //!
-//! The sleep is a wait for the OS, which is notified through the reactor, or a nap, where there is none and nothing needs one:
-//! then the thread is parked.
+//! The sleep is a wait for the OS, which is notified through the reactor, or a nap, where there is none and nothing
+//! needs one: then the thread is parked.
 //!
-//! A [`Sender`] is held by whatever is going to wake someone. The run is not at a deadlock while one lives; when the last
-//! goes, the scheduler is notified, so that it looks again. A [`Handle`](super::Handle) is counted too, but promises nothing: it
-//! is like whatever else tasks share with other threads.
+//! A [`Sender`] is held by whatever is going to wake someone. The run is not at a deadlock while one lives; when the
+//! last goes, the scheduler is notified, so that it looks again. A [`Handle`](super::Handle) is counted too, but
+//! promises nothing: it is like whatever else tasks share with other threads.
 //!
-//! An interrupt is the one message that a signal handler can send: two stores and, to end a sleep, one system call. It needs no place in the
-//! queue. `drain` looks at it after it has cleared `any`, and a handler writes `any` after it, so that it is not lost either.
+//! An interrupt is the one message that a signal handler can send: two stores and, to end a sleep, one system call. It
+//! needs no place in the queue. `drain` looks at it after it has cleared `any`, and a handler writes `any` after it, so
+//! that it is not lost either.
 //!
 //! No code of users runs or is dropped under the lock.
 
@@ -117,8 +118,8 @@ impl Inbox {
         self.handles.load(Ordering::SeqCst) > 0
     }
 
-    /// Tells the scheduler of an interrupt. May be called in a signal handler, once it was said that interrupts may come: all that it
-    /// touches are atomics and the descriptor of the reactor.
+    /// Tells the scheduler of an interrupt. May be called in a signal handler, once it was said that interrupts may
+    /// come: all that it touches are atomics and the descriptor of the reactor.
     pub(super) fn interrupt(&self) {
         self.interrupted.store(true, Ordering::SeqCst);
         self.any.store(true, Ordering::SeqCst);

@@ -7,17 +7,19 @@
 //!                            └──────────── the run ends ────────┴────▶ default
 //! ```
 //!
-//! The handler marks the inbox of the run and ends its sleep, which takes atomics and one write to a descriptor: no pipe, no thread of its
-//! own, and nothing to open for a run that does not sleep. That it works once is the kernel's doing (`SA_RESETHAND`), so that the second signal
-//! ends the process also where the run is stuck.
+//! The handler marks the inbox of the run and ends its sleep, which takes atomics and one write to a descriptor: no
+//! pipe, no thread of its own, and nothing to open for a run that does not sleep. That it works once is the kernel's
+//! doing (`SA_RESETHAND`), so that the second signal ends the process also where the run is stuck.
 //!
-//! The handler may run on any thread, and on a stack of its own (`SA_ONSTACK`), since a coroutine's may be small. It counts itself in `INSIDE`
-//! before it looks for its target; who takes the target away waits until nobody is inside, and only then may the inbox go.
+//! The handler may run on any thread, and on a stack of its own (`SA_ONSTACK`), since a coroutine's may be small. It
+//! counts itself in `INSIDE` before it looks for its target; who takes the target away waits until nobody is inside,
+//! and only then may the inbox go.
 //!
-//! SIGINT belongs to whoever takes it over: with another handler installed ours does nothing, even if that one calls it, and nothing is put back.
+//! SIGINT belongs to whoever takes it over: with another handler installed ours does nothing, even if that one calls
+//! it, and nothing is put back.
 //!
-//! Rejected: the crate signal-hook, for this. Once it has installed its handler it never gives the signal back: between runs Ctrl-C would
-//! do nothing, or end the process in spite of what others have registered since.
+//! Rejected: the crate signal-hook, for this. Once it has installed its handler it never gives the signal back: between
+//! runs Ctrl-C would do nothing, or end the process in spite of what others have registered since.
 
 use std::io::{self, Write};
 use std::mem::MaybeUninit;

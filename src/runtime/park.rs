@@ -15,19 +15,20 @@ use std::thread;
 use super::operation::{CancelWait, Operation, Waiting};
 use super::scheduler::{Scheduler, with_scheduler};
 use super::signals::Signals;
-use super::task::{State, TaskCore};
+use super::task::{State, TaskCore, TaskKey};
 use super::waiter::Waiter;
 use crate::coroutine::Event;
 
 /// The payload of the unwind that a cancellation is.
 #[derive(Debug)]
 pub(crate) struct CancelToken {
-    task: u64,
+    /// Not its number, which counts in each run.
+    task: TaskKey,
 }
 
 impl CancelToken {
     pub(crate) fn is_for(&self, core: &TaskCore) -> bool {
-        self.task == core.id
+        self.task == core.key.get()
     }
 }
 
@@ -279,5 +280,5 @@ pub(crate) fn raise_cancellation() -> ! {
     // SAFETY: the current task is owned by the scheduler until it has ended, and this runs on its stack.
     let core = unsafe { task.as_ref() };
     core.signals.set(Signals::UNWINDING);
-    panic::resume_unwind(Box::new(CancelToken { task: core.id }))
+    panic::resume_unwind(Box::new(CancelToken { task: core.key.get() }))
 }

@@ -6,9 +6,9 @@
 //!   RemoteJoinHandle ─────────────▶ Shared ◀──────── its result, when its record goes
 //! ```
 //!
-//! The task is an ordinary one: all that differs is where its result goes. That is told when its record is dropped, which is when it
-//! has ended, in whatever way; when it never begins, by the closure that was to begin it; when it is given up, by whoever does that.
-//! So whoever waits is always told.
+//! The task is an ordinary one: all that differs is where its result goes. That is told when its record is dropped,
+//! which is when it has ended, in whatever way; when it never begins, by the closure that was to begin it; when it is
+//! given up, by whoever does that. So whoever waits is always told.
 //!
 //! Results, closures and errors are never dropped under the lock.
 
@@ -304,8 +304,8 @@ impl<T> RemoteJoinHandle<T> {
     ///
     /// # Errors
     ///
-    /// When the task failed, panicked or was cancelled; when the run has ended without it; when the value was taken before; when it is the
-    /// task itself that asks.
+    /// When the task failed, panicked or was cancelled; when the run has ended without it; when the value was taken
+    /// before; when it is the task itself that asks.
     ///
     /// # Cancellation
     ///
@@ -313,8 +313,8 @@ impl<T> RemoteJoinHandle<T> {
     ///
     /// # Panics
     ///
-    /// Panics where a task may not wait, inside of a run; see [`Operation::wait`]. Outside, on the thread of the run to which the task
-    /// was handed, which would wait for itself.
+    /// Panics where a task may not wait, inside of a run; see [`Operation::wait`]. Outside, on the thread of the run to
+    /// which the task was handed, which would wait for itself.
     pub fn join(&self) -> Result<T, RemoteJoinError> {
         if is_in_run() {
             return self.joining().wait();
@@ -322,8 +322,8 @@ impl<T> RemoteJoinHandle<T> {
         self.block(None).expect("it waits until the task has ended")
     }
 
-    /// As [`join`](RemoteJoinHandle::join), for no longer than this, by the clock of the run if this is called in one. Gives `None` when the time is
-    /// up. The task goes on.
+    /// As [`join`](RemoteJoinHandle::join), for no longer than this, by the clock of the run if this is called in one.
+    /// Gives `None` when the time is up. The task goes on.
     ///
     /// # Errors, cancellation, panics
     ///
@@ -362,8 +362,9 @@ impl<T> RemoteJoinHandle<T> {
         }
     }
 
-    /// Requests the cancellation of the task, from any thread: one that has not begun does not, one that waits unwinds. What the task makes of it
-    /// is what [`join`](RemoteJoinHandle::join) gives; Python's future counts as cancelled at once.
+    /// Requests the cancellation of the task, from any thread: one that has not begun does not, one that waits unwinds.
+    /// What the task makes of it is what [`join`](RemoteJoinHandle::join) gives; Python's future counts as cancelled at
+    /// once.
     ///
     /// Gives false when the task has ended already.
     pub fn cancel(&self) -> bool {

@@ -119,16 +119,16 @@ impl Runner {
         Handle::new(&self.scheduler)
     }
 
-    /// Runs a function as the main task, until it has ended, and the tick after that, as asyncio does: a task that was spawned last takes its first
-    /// step.
+    /// Runs a function as the main task, until it has ended, and the tick after that, as asyncio does: a task that was
+    /// spawned last takes its first step.
     ///
-    /// It may borrow what is around it; the tasks that it spawns may not, except in a `scope`. Its context variables begin with the values that
-    /// the caller has the first time, and are kept from one run to the next.
+    /// It may borrow what is around it; the tasks that it spawns may not, except in a `scope`. Its context variables
+    /// begin with the values that the caller has the first time, and are kept from one run to the next.
     ///
     /// # Errors
     ///
-    /// When nothing can ever happen again, when the main task is cancelled, also by Ctrl-C where that was asked for, and where no run is
-    /// possible.
+    /// When nothing can ever happen again, when the main task is cancelled, also by Ctrl-C where that was asked for,
+    /// and where no run is possible.
     ///
     /// # Panics
     ///
@@ -198,7 +198,8 @@ impl Runner {
         result
     }
 
-    /// The run is over, and the main task is not. It may borrow what goes when this returns, so this returns when it has ended.
+    /// The run is over, and the main task is not. It may borrow what goes when this returns, so this returns when it
+    /// has ended.
     fn end_main(&self, main: &Rc<dyn AnyTask>, said: &mut bool) {
         let mut pass = Pass::of(&self.scheduler, &[main.core().key.get()]);
         if !pass.end(|| self.wind_down(said, false)) {
@@ -216,7 +217,8 @@ impl Runner {
         let _ = self.scheduler.tick();
     }
 
-    /// Nothing is ready, and nothing of this run is going to be: waits for other threads, asks the hook, or says that it is a deadlock.
+    /// Nothing is ready, and nothing of this run is going to be: waits for other threads, asks the hook, or says that
+    /// it is a deadlock.
     fn at_a_standstill(&self, said: &mut bool) -> Result<(), RunError> {
         if self.may_be_woken_from_elsewhere() {
             let patience = (!*said).then_some(PATIENCE);
@@ -231,8 +233,8 @@ impl Runner {
         if self.ask(&deadlock) { Ok(()) } else { Err(RunError::Deadlock(deadlock)) }
     }
 
-    /// A tick while tasks are being ended. Gives false when nothing can happen any more, after the hook was asked if it is to be, or when
-    /// that depends on other threads and nothing has come for a while.
+    /// A tick while tasks are being ended. Gives false when nothing can happen any more, after the hook was asked if it
+    /// is to be, or when that depends on other threads and nothing has come for a while.
     fn wind_down(&self, said: &mut bool, asks: bool) -> bool {
         match self.scheduler.tick() {
             Ok(true) => true,
@@ -265,8 +267,8 @@ impl Runner {
         Ok(!is_over)
     }
 
-    /// Asks the hook what to do about a deadlock. Gives whether something is ready now. The tasks are suspended meanwhile, so a panic
-    /// stays here.
+    /// Asks the hook what to do about a deadlock. Gives whether something is ready now. The tasks are suspended
+    /// meanwhile, so a panic stays here.
     fn ask(&self, deadlock: &Deadlock) -> bool {
         let Some(hook) = &self.on_deadlock else { return false };
         let answer = panic::catch_unwind(AssertUnwindSafe(|| hook(deadlock))).unwrap_or_else(|payload| {
@@ -313,8 +315,8 @@ impl Runner {
     /// Ends the tasks that are left: cancels them in the order in which they were made, waits for them, and reports their
     /// errors. Those that begin meanwhile may help them, and are ended in the same way after them.
     ///
-    /// A task that waits again is cancelled again when nothing else can happen. One that goes on after each of many cancellations is
-    /// given up: its stack is leaked, and it is named in a report.
+    /// A task that waits again is cancelled again when nothing else can happen. One that goes on after each of many
+    /// cancellations is given up: its stack is leaked, and it is named in a report.
     ///
     /// From then on [handles](Handle) are told that the run has ended, until the next one begins.
     ///
@@ -393,8 +395,8 @@ impl Runner {
     }
 }
 
-/// Ends the process when the scheduler is left by an unwind: its tasks are suspended, may lend their stacks to each other, and
-/// nobody would be there to end them in order.
+/// Ends the process when the scheduler is left by an unwind: its tasks are suspended, may lend their stacks to each
+/// other, and nobody would be there to end them in order.
 struct AbortOnUnwind;
 
 impl Drop for AbortOnUnwind {
@@ -422,10 +424,11 @@ impl Drop for Runner {
 ///
 /// # Ctrl-C
 ///
-/// On the main thread the first Ctrl-C cancels the main task, where SIGINT would end the process otherwise. A main task that catches it
-/// (`catch_cancelled`) and returns has its value given. If the main task ends with it, the other tasks are ended in order too, then
-/// the process ends by SIGINT after all, so that a shell learns of it: with [`Runner::run`] that is an error instead. The second Ctrl-C ends the process at
-/// once, and so does one that comes when the main task has ended. See [`Builder::interrupts`](super::Builder::interrupts) for the rest.
+/// On the main thread the first Ctrl-C cancels the main task, where SIGINT would end the process otherwise. A main task
+/// that catches it (`catch_cancelled`) and returns has its value given. If the main task ends with it, the other tasks
+/// are ended in order too, then the process ends by SIGINT after all, so that a shell learns of it: with
+/// [`Runner::run`] that is an error instead. The second Ctrl-C ends the process at once, and so does one that comes
+/// when the main task has ended. See [`Builder::interrupts`](super::Builder::interrupts) for the rest.
 ///
 /// # Panics
 ///

@@ -449,6 +449,7 @@ impl Scheduler {
         }
     }
 
+    #[inline(always)]
     fn carry_out(&self, entry: Entry) {
         match entry {
             Entry::Step(core) => {

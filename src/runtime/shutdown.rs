@@ -1,12 +1,13 @@
 //! The end of tasks that don't end by themselves: a pass over those that are there, and what is done about those that go on.
 //!
-//! A pass is what asyncio does at the end of a run: each task is cancelled once, in the order in which they were made, and then all of them are
-//! waited for. Tasks that begin meanwhile are left alone, so that a clean-up may use them.
+//! A pass is what asyncio does at the end of a run: each task is cancelled once, in the order in which they were made,
+//! and then all of them are waited for. Tasks that begin meanwhile are left alone, so that a clean-up may use them.
 //!
-//! asyncio would wait for ever for one that goes on all the same. Here the tasks of a pass are cancelled again when nothing can happen any more, or a
-//! large number of ticks has passed, and after a number of such rounds those that are left are given up. In the later
-//! rounds all tasks of the run are cancelled, since one that began meanwhile may be what the others wait for, and a wait that has handed its
-//! cancellation on in vain is ended: what it waits for may be a task of another run.
+//! asyncio would wait for ever for one that goes on all the same. Here the tasks of a pass are cancelled again when
+//! nothing can happen any more, or a large number of ticks has passed, and after a number of such rounds those that are
+//! left are given up. In the later rounds all tasks of the run are cancelled, since one that began meanwhile may be
+//! what the others wait for, and a wait that has handed its cancellation on in vain is ended: what it waits for may be
+//! a task of another run.
 
 use std::rc::Rc;
 
@@ -22,7 +23,8 @@ const ROUND_FOR_ALL: u32 = 8;
 /// After how many ticks those that are still there are cancelled again.
 const TICKS_PER_ROUND: u32 = 100_000;
 
-/// After how many ticks it is looked whether anything is gained by waiting: not for those that have swallowed half as many cancellations.
+/// After how many ticks it is looked whether anything is gained by waiting: not for those that have swallowed half as
+/// many cancellations.
 const TICKS_PER_HOPELESS_ROUND: u32 = 256;
 
 /// The tasks that are to end.
@@ -53,8 +55,8 @@ impl<'a> Pass<'a> {
         self.tasks[self.next..].iter().filter_map(|task| self.scheduler.task(*task)).collect()
     }
 
-    /// Ends them. `turn` lets the run go on for a tick, and gives false when nothing can happen any more. Gives false when some are
-    /// left that can't be ended.
+    /// Ends them. `turn` lets the run go on for a tick, and gives false when nothing can happen any more. Gives false
+    /// when some are left that can't be ended.
     pub(super) fn end(&mut self, mut turn: impl FnMut() -> bool) -> bool {
         for round in 1..=ROUNDS {
             let tasks = if round < ROUND_FOR_ALL { self.left() } else { self.scheduler.all_tasks() };

@@ -51,9 +51,9 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
     /// # Panics
     ///
     /// Panics where a task may not wait, if it has to; see [`Operation::wait`].
+    #[inline(always)]
     fn join(&self) -> Result<Self::Output, JoinError> {
-        refuse(self.outcome_of())?;
-        self.joining().wait()
+        join(self.outcome_of())
     }
 
     /// The operation behind [`join`](Awaitable::join), for `select!`.
@@ -134,6 +134,12 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
     fn remove_done_callback(&self, callback: &DoneCallback) -> bool {
         self.outcome_of().completion().forget(&callback.0)
     }
+}
+
+/// Waits for the end of something, and takes its value.
+pub(super) fn join<T>(outcome: &dyn OutcomeOf<T>) -> Result<T, JoinError> {
+    refuse(outcome)?;
+    Joining::of(outcome).wait()
 }
 
 /// Refuses to wait for what the current task can't wait for. One that asks for its own end lets the others run before it is told.

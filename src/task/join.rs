@@ -188,6 +188,7 @@ impl<T> JoinHandle<T> {
     /// # Panics
     ///
     /// Panics where a task may not wait; see [`Operation::wait`](crate::Operation::wait).
+    #[inline(always)]
     pub fn join(&self) -> Result<T, JoinError> {
         Awaitable::join(self)
     }

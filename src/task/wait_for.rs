@@ -5,10 +5,9 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::awaitable::{Awaitable, Sealed};
+use super::awaitable::{Awaitable, Sealed, join};
 use super::gather::{Gather, GatherResults};
 use super::join::{JoinError, JoinHandle};
-use super::joining::Joining;
 use super::latch::{Forget, Latch, told};
 use super::member::End;
 use super::members::Gathered;
@@ -17,7 +16,6 @@ use super::scope::ScopedJoinHandle;
 use super::shield::Shield;
 use super::spawn::start;
 use super::timeout::{Elapsed, timeout_for};
-use crate::runtime::operation::Operation;
 use crate::runtime::outcome::{Outcome, OutcomeOf, call_at_end};
 use crate::runtime::park;
 
@@ -39,7 +37,7 @@ use crate::runtime::park;
 ///
 /// # Panics
 ///
-/// Panics where a task may not wait; see [`Operation::wait`]. Goes on with panics of the closure.
+/// Panics where a task may not wait; see [`Operation::wait`](crate::Operation::wait). Goes on with panics of the closure.
 ///
 /// # Examples
 ///
@@ -141,13 +139,13 @@ fn join_within<T>(
     limit: Option<Duration>,
 ) -> Result<Result<T, JoinError>, Elapsed> {
     if limit != Some(Duration::ZERO) {
-        return timeout_for(limit, || Joining::of(outcome).wait());
+        return timeout_for(limit, || join(outcome));
     }
     if outcome.completion().is_done() {
-        return Ok(Joining::of(outcome).wait());
+        return Ok(join(outcome));
     }
     cancel_and_wait(outcome);
-    match Joining::of(outcome).wait() {
+    match join(outcome) {
         Err(error) if error.is_cancelled() => Err(Elapsed::new()),
         result => Ok(result),
     }

@@ -31,8 +31,8 @@ pub fn now() -> Instant {
 
 /// Waits for a while. [`Duration::ZERO`] lets the others run once; [`Duration::MAX`] is for ever.
 ///
-/// What is for ever sets no timer: it ends by a cancellation only, also under virtual time, and a run in which all tasks wait like that is at a
-/// deadlock. asyncio has no such value.
+/// What is for ever sets no timer: it ends by a cancellation only, also under virtual time, and a run in which all
+/// tasks wait like that is at a deadlock. asyncio has no such value.
 ///
 /// # Cancellation
 ///
@@ -60,7 +60,8 @@ pub fn sleep_until(moment: Instant) {
     if moment <= now() { yield_now() } else { at(Some(moment)).wait() }
 }
 
-/// The operation of sleeping, for `select!`: is complete when this much time has passed from now, with [`Duration::MAX`] never.
+/// The operation of sleeping, for `select!`: is complete when this much time has passed from now, with
+/// [`Duration::MAX`] never.
 pub fn after(duration: Duration) -> After {
     at(deadline(now(), duration))
 }

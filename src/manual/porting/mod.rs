@@ -168,8 +168,13 @@
 //! - **A cancellation is no exception** that any handler may meet. It unwinds, so that destructors run, and only code that
 //!   names it catches it; [`cancellation`](super::cancellation) has the reasons.
 //! - **A destructor can't wait** while it runs because of an unwind. Clean-up that waits goes into [`finally`](crate::finally).
-//! - **Tasks are kept.** The run owns them until they have ended.
+//! - **Tasks are kept.** The run owns them until they have ended, also those that begin while it ends. One that can't be ended is named
+//!   in a report.
 //! - **A deadlock is an error.** asyncio hangs.
+//! - **For ever is no time.** A sleep or a timeout of `Duration::MAX` has no timer; a run in which all tasks wait like that is at a
+//!   deadlock.
+//! - **A cancellation from another thread** is a request like any other: what the task makes of it is what the
+//!   [`RemoteJoinHandle`](crate::RemoteJoinHandle) gives. Python's future counts as cancelled at once.
 //! - **There is no loop object.** A run is a function that is called; what it offers are functions which find it by the thread that they
 //!   are called on. A [`Handle`](crate::Handle) is for other threads.
 //! - **What Python leaves open is settled**: equal deadlines, and the order among tasks that are cancelled together, see [`order`].

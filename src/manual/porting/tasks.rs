@@ -98,7 +98,7 @@
 //! | `create_task(f(x))`, `loop.create_task` | [`cede::spawn(move \|\| f(x))`](crate::spawn); for an `f` that gives a `Result`: [`try_spawn`](crate::try_spawn) |
 //! | `create_task(f(), name="n")` | [`task::Builder::new().name("n").spawn(f)`](crate::task::Builder); in a scope or group `spawn_scoped`, `spawn_in` |
 //! | `create_task(f(), context=c)` | [`Builder::context`](crate::task::Builder::context) |
-//! | `create_task(f(), eager_start=True)`, `eager_task_factory` | [`Builder::eager`](crate::task::Builder::eager), per task |
+//! | `eager_task_factory`, `create_task(f(), eager_start=True)` of 3.14 | [`Builder::eager`](crate::task::Builder::eager), per task |
 //! | `loop.set_task_factory`, `get_task_factory`, `create_eager_task_factory` | nothing |
 //! | `await task` | [`task.join()?`](crate::JoinHandle::join): takes the value, once |
 //! | `await task`, in several places | [`task.join_cloned()?`](crate::JoinHandle::join_cloned) |
@@ -174,7 +174,8 @@
 //! | `tg.create_task(f())` | [`s.spawn(f)`](crate::Scope::spawn), [`s.try_spawn(f)`](crate::Scope::try_spawn); they may borrow |
 //! | a `TaskGroup` that is no block | [`TaskGroup`](crate::TaskGroup) |
 //! | to end a group early: raise in a child, or in the body | [`s.cancel()`](crate::Scope::cancel) |
-//! | `ExceptionGroup`, `eg.exceptions` | [`GroupError`](crate::GroupError), [`iter`](crate::GroupError::iter) |
+//! | `ExceptionGroup`, `eg.exceptions` | [`GroupError`](crate::GroupError), [`iter`](crate::GroupError::iter); groups nest |
+//! | the traceback of a group | `{:#}`: all errors, one a line, with what they came from |
 //! | `except* E as group:` | [`of_type::<E>()`](crate::GroupError::of_type) |
 //! | `eg.split(f)`, `eg.subgroup(f)` | [`split_by`](crate::GroupError::split_by) |
 //! | adding to a group that is shutting down: an error at once | a handle whose `join` gives [`SpawnError`](crate::SpawnError); the closure never runs |

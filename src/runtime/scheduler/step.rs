@@ -43,7 +43,7 @@ impl Scheduler {
     }
 
     /// Runs a task until it suspends itself or ends. Gives its record when it has ended.
-    #[inline]
+    #[inline(always)]
     pub(super) fn step(&self, core: &TaskCore) -> Option<Rc<dyn AnyTask>> {
         let Some(frame) = core.frame.get().or_else(|| self.begin(core)) else { return self.finish(core) };
         core.state.set(State::Running);
@@ -71,6 +71,8 @@ impl Scheduler {
         match self.make_stack(&task) {
             Ok(frame) => Some(frame),
             Err(error) => {
+                // What the closure borrows may go as soon as the task has ended; the record may stay.
+                report::calling("the destructor of a task's closure", || task.discard());
                 task.fail(Failure::Error(Rc::new(error)));
                 None
             }
