@@ -1,9 +1,12 @@
 //! Runs the body of a task, of what it calls, or of a generator that it loops over.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
+use cede::no_switch;
+
 use super::statement::Own;
-use super::streams::Emitter;
+use super::streams::{Emitter, Stream};
 use super::world::{World, duration};
 use crate::interpreter::control::{Flow, Frame, Host, Outcome, run_body};
 use crate::interpreter::exception::{Class, Exception};
@@ -14,13 +17,28 @@ pub(super) struct Running<'e> {
     pub(super) world: Rc<World>,
     /// What `emit` uses, in the body of a generator.
     pub(super) emitter: Option<&'e Emitter>,
+    /// The generators that it has looped over and that have ignored that they were closed. Python lets go of them with the frame.
+    pub(super) left_open: RefCell<Vec<Stream>>,
+}
+
+impl<'e> Running<'e> {
+    pub(super) fn new(world: &Rc<World>, emitter: Option<&'e Emitter>) -> Self {
+        Running { world: Rc::clone(world), emitter, left_open: RefCell::default() }
+    }
 }
 
 /// Runs a body that is no generator, inside the task that is running.
 pub(super) fn run(world: &Rc<World>, body: usize, args: Vec<Value>) -> Result<Value, Exception> {
     let body = world.body(body);
-    let running = Running { world: Rc::clone(world), emitter: None };
+    let running = Running::new(world, None);
     let ended = run_body(&running, &body.code, &mut world.frame(&body, args));
+    let left_open = running.left_open.take();
+    match ended {
+        // Whatever they still do, they can't wait any more.
+        Ok(_) => no_switch(|| drop(left_open)),
+        // An exception keeps the frames that it has left.
+        Err(_) => world.left_open.borrow_mut().extend(left_open),
+    }
     ended.map_err(|exception| match exception.class() {
         Class::StopIteration => Exception::with_reason(Class::RuntimeError, "raised-stop"),
         _ => exception,

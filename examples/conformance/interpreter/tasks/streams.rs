@@ -47,7 +47,7 @@ impl World {
         Generator::try_new(move |emitter: &Emitter| {
             let body = world.body(body);
             let mut frame = world.frame(&body, args);
-            let running = Running { world: Rc::clone(&world), emitter: Some(emitter) };
+            let running = Running::new(&world, Some(emitter));
             escape(run_body(&running, &body.code, &mut frame)).map(drop)
         })
     }
@@ -61,8 +61,7 @@ impl Running<'_> {
                 let outcome = self.run_rounds(&stream, *target, *limit, block, frame);
                 let closed = self.world.catching(|| stream.close().map_err(Exception::from));
                 if stream.state() == GeneratorState::Suspended {
-                    // It has ignored that. Python keeps it for as long as it keeps the frame.
-                    self.world.left_open.borrow_mut().push(stream);
+                    self.left_open.borrow_mut().push(stream);
                 }
                 // What the generator raises while it is closed takes the place of what was under way.
                 closed?;

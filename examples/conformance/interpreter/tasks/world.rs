@@ -46,7 +46,7 @@ pub(super) struct World {
     pub(super) handles: Table<Rc<CallHandle>>,
     pub(super) timeouts: Table<Timeout>,
     pub(super) groups: Table<Rc<TaskGroup>>,
-    /// Generators that have ignored that they were closed.
+    /// Generators that have ignored that they were closed, and that exceptions keep.
     pub(super) left_open: RefCell<Vec<Stream>>,
     /// What callbacks are called at the end of.
     pub(super) watched: RefCell<Vec<Slot>>,
