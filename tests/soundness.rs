@@ -53,7 +53,8 @@ fn a_build_that_aborts_on_panic_is_refused_with_the_reason() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let output = Command::new(env!("CARGO"))
         .current_dir(root)
-        .args(["check", "--lib", "--offline", "--color=never", "--target-dir", "target/panic-abort"])
+        .args(["check", "--lib", "--offline", "--color=never", "--target-dir"])
+        .arg(concat!(env!("CARGO_TARGET_TMPDIR"), "/panic-abort"))
         .env("CARGO_PROFILE_DEV_PANIC", "abort")
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
