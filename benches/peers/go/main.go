@@ -152,6 +152,49 @@ func skynet(leaves, times int64) {
 	report(tasks, last)
 }
 
+// The work of a task of skew, as ../src/lib.rs has it.
+const slices = 4
+
+func roundsOfSlice(task uint64) uint64 {
+	if task%64 == 63 {
+		return 16_000
+	}
+	return 250
+}
+
+func work(state, rounds uint64) uint64 {
+	for round := uint64(0); round < rounds; round++ {
+		state = (state^(state>>29))*0x9E3779B97F4A7C15 ^ round
+	}
+	return state
+}
+
+func worked(task uint64, between func()) uint64 {
+	state := task
+	for i := 0; i < slices; i++ {
+		state = work(state, roundsOfSlice(task))
+		between()
+	}
+	return state
+}
+
+func skew(tasks int64) {
+	results := make([]uint64, tasks)
+	var wg sync.WaitGroup
+	wg.Add(int(tasks))
+	for i := range results {
+		i := i
+		go func() {
+			results[i] = worked(uint64(i), runtime.Gosched)
+			wg.Done()
+		}()
+	}
+	wg.Wait()
+	for i := 0; i < len(results); i += 1 + len(results)/16 {
+		check(results[i] == worked(uint64(i), func() {}))
+	}
+}
+
 func idle(tasks int64) {
 	var begun int64
 	before := memory()
@@ -230,7 +273,7 @@ func hello(w http.ResponseWriter, _ *http.Request) {
 // threads takes the number of threads from the command line, where the workload has one.
 func threads(workload string) int64 {
 	switch workload {
-	case "spawn", "pingpong", "skynet", "timers", "echo", "http":
+	case "spawn", "pingpong", "skynet", "skew", "timers", "echo", "http":
 		return number(1)
 	}
 	return 1
@@ -255,6 +298,8 @@ func main() {
 		report(n, timed(func() { messages(n) }))
 	case "skynet":
 		skynet(n, number(2))
+	case "skew":
+		report(n, timed(func() { skew(n) }))
 	case "idle":
 		idle(n)
 	case "timers":

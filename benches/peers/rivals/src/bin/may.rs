@@ -16,8 +16,8 @@ use may::go;
 use may::net::{TcpListener, TcpStream};
 use may::sync::{mpsc, spsc};
 use peers::{
-    ECHO_BUFFER, FOREVER, Peer, SETTLING, cpu_time, memory, sleeps, sum_below, tasks_of_tree, timed,
-    unsupported,
+    ECHO_BUFFER, FOREVER, Peer, SETTLING, SLICES, check_worked, cpu_time, memory, rounds_of_slice, sleeps,
+    sum_below, tasks_of_tree, timed, unsupported, work,
 };
 
 /// Runs `f` in a coroutine, on so many workers.
@@ -99,6 +99,21 @@ fn skynet(leaves: u64, times: u64) -> Duration {
     last
 }
 
+fn skew(tasks: u64) {
+    let spawned = (0..tasks).map(|task| {
+        go!(move || {
+            let mut state = task;
+            for _ in 0..SLICES {
+                state = work(state, rounds_of_slice(task));
+                yield_now();
+            }
+            state
+        })
+    });
+    let spawned = spawned.collect::<Vec<_>>().into_iter();
+    check_worked(&spawned.map(|task| task.join().expect("no coroutine fails")).collect::<Vec<_>>());
+}
+
 fn idle(peer: &Peer, tasks: u64) -> ! {
     let begun = Arc::new(AtomicU64::new(0));
     let before = memory();
@@ -175,6 +190,7 @@ fn main() -> io::Result<()> {
             let took = on_worker(peer.number(1), move || skynet(first, times));
             peer.report(tasks_of_tree(first), took);
         }
+        "skew" => peer.report(first, on_worker(peer.number(1), move || timed(|| skew(first)).1)),
         "idle" => on_worker(1, move || idle(&peer, first)),
         "timers" => on_worker(peer.number(1), move || timers(&peer, first)),
         "echo" => on_worker(peer.number(1), move || serve(&peer))?,
