@@ -178,20 +178,22 @@ func worked(task uint64, between func()) uint64 {
 	return state
 }
 
-func skew(tasks int64) {
-	results := make([]uint64, tasks)
-	var wg sync.WaitGroup
-	wg.Add(int(tasks))
-	for i := range results {
-		i := i
-		go func() {
-			results[i] = worked(uint64(i), runtime.Gosched)
-			wg.Done()
-		}()
-	}
-	wg.Wait()
-	for i := 0; i < len(results); i += 1 + len(results)/16 {
-		check(results[i] == worked(uint64(i), func() {}))
+func skew(tasks, batch int64) {
+	for first := int64(0); first < tasks; first += batch {
+		results := make([]uint64, batch)
+		var wg sync.WaitGroup
+		wg.Add(int(batch))
+		for i := range results {
+			i, task := i, uint64(first)+uint64(i)
+			go func() {
+				results[i] = worked(task, runtime.Gosched)
+				wg.Done()
+			}()
+		}
+		wg.Wait()
+		for _, i := range []int64{0, batch / 2} {
+			check(results[i] == worked(uint64(first+i), func() {}))
+		}
 	}
 }
 
@@ -299,7 +301,8 @@ func main() {
 	case "skynet":
 		skynet(n, number(2))
 	case "skew":
-		report(n, timed(func() { skew(n) }))
+		batch := number(2)
+		report(n, timed(func() { skew(n, batch) }))
 	case "idle":
 		idle(n)
 	case "timers":

@@ -110,19 +110,22 @@ fn skynet(leaves: u64, times: u64) -> Duration {
     last
 }
 
-fn skew(tasks: u64) {
-    let spawned = (0..tasks).map(|task| {
-        cede::spawn(move || {
-            let mut state = task;
-            for _ in 0..SLICES {
-                state = work(state, rounds_of_slice(task));
-                cede::yield_now();
-            }
-            state
-        })
-    });
-    let spawned = spawned.collect::<Vec<_>>().into_iter();
-    check_worked(&spawned.map(|task| task.join().expect("no task fails")).collect::<Vec<_>>());
+fn uneven(task: u64) -> u64 {
+    let mut state = task;
+    for _ in 0..SLICES {
+        state = work(state, rounds_of_slice(task));
+        cede::yield_now();
+    }
+    state
+}
+
+fn skew(tasks: u64, batch: u64) {
+    for first in (0..tasks).step_by(batch as usize) {
+        let spawned =
+            (first..first + batch).map(|task| cede::spawn(move || uneven(task))).collect::<Vec<_>>();
+        let results = spawned.into_iter().map(|task| task.join().expect("no task fails"));
+        check_worked(first, &results.collect::<Vec<_>>());
+    }
 }
 
 fn idle(peer: &Peer, tasks: u64) -> ! {
@@ -197,7 +200,10 @@ fn main() -> io::Result<()> {
             let times = peer.number(2);
             peer.report(tasks_of_tree(first), with_small_stacks(|| skynet(first, times)));
         }
-        "skew" => peer.report(first, cede::run(|| timed(|| skew(first)).1)),
+        "skew" => {
+            let batch = peer.number(2);
+            peer.report(first, cede::run(|| timed(|| skew(first, batch)).1));
+        }
         "timers" => with_small_stacks(|| timers(&peer, first)),
         "echo" => cede::run(|| serve(&peer))?,
         _ => unsupported(),

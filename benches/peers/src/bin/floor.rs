@@ -189,7 +189,7 @@ fn main() -> io::Result<()> {
         "timers" if peer.number(1) == 1 => timers(&peer, peer.number(0)),
         "skew" => {
             let (results, took) = timed(|| skew(peer.number(0), peer.number(1)));
-            check_worked(&results);
+            check_worked(0, &results);
             peer.report(peer.number(0), took);
         }
         "echo" if peer.number(1) == 1 => serve(&peer, answer_echo)?,

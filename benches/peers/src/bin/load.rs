@@ -1,7 +1,7 @@
 //! The client of the workloads `echo` and `http`: one loop over epoll that sends on each connection when it has its answer.
 //!
 //! `load WORKLOAD PORT CONNECTIONS MILLISECONDS WARM_UP_MILLISECONDS SERVER_PID IDLE` opens as many connections more as `IDLE` says,
-//! on which nothing is ever sent, and prints one line of
+//! on which nothing is sent while it measures, and prints one line of
 //!
 //! - `requests_per_s`, `p50_us`, `p99_us`;
 //! - `server_cpu_ns`: the CPU time of the server's process for one request, the system's share included;
@@ -60,6 +60,14 @@ impl Connection {
         Ok(Connection { stream, answer: Vec::new(), sent: Instant::now() })
     }
 
+    /// Waits for one answer. Whoever connected before has then been accepted too.
+    fn settle(&mut self, protocol: &Protocol) -> io::Result<()> {
+        self.stream.set_nonblocking(false)?;
+        self.send(protocol.request)?;
+        while self.receive(protocol)?.is_none() {}
+        self.stream.set_nonblocking(true)
+    }
+
     fn send(&mut self, request: &[u8]) -> io::Result<()> {
         self.sent = Instant::now();
         self.stream.write_all(request)
@@ -84,6 +92,19 @@ impl Connection {
             _ => Ok(None),
         }
     }
+}
+
+/// Opens so many connections, no more at once than a server keeps that has not accepted them yet: one beyond would be
+/// tried again a second later.
+fn open_all(port: u16, count: u64, protocol: &Protocol) -> io::Result<Vec<Connection>> {
+    let open = |index| {
+        let mut connection = Connection::open(port)?;
+        if index % 64 == 63 {
+            connection.settle(protocol)?;
+        }
+        Ok(connection)
+    };
+    (0..count).map(open).collect()
 }
 
 /// How often an answer took how long. The buckets are a 32nd of a power of two of nanoseconds, 3 % wide at most.
@@ -174,12 +195,10 @@ fn main() -> io::Result<()> {
     let server = peer.number(4);
 
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-    let idle: Vec<_> = (0..peer.number(5)).map(|_| Connection::open(port)).collect::<io::Result<_>>()?;
-    let mut connections = Vec::new();
-    for index in 0..count {
-        let connection = Connection::open(port)?;
+    let idle = open_all(port, peer.number(5), &protocol)?;
+    let mut connections = open_all(port, count, &protocol)?;
+    for (index, connection) in (0..).zip(&connections) {
         epoll::add(&epoll, &connection.stream, epoll::EventData::new_u64(index), epoll::EventFlags::IN)?;
-        connections.push(connection);
     }
     for connection in &mut connections {
         connection.send(protocol.request)?;

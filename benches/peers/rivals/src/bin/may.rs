@@ -99,19 +99,21 @@ fn skynet(leaves: u64, times: u64) -> Duration {
     last
 }
 
-fn skew(tasks: u64) {
-    let spawned = (0..tasks).map(|task| {
-        go!(move || {
-            let mut state = task;
-            for _ in 0..SLICES {
-                state = work(state, rounds_of_slice(task));
-                yield_now();
-            }
-            state
-        })
-    });
-    let spawned = spawned.collect::<Vec<_>>().into_iter();
-    check_worked(&spawned.map(|task| task.join().expect("no coroutine fails")).collect::<Vec<_>>());
+fn uneven(task: u64) -> u64 {
+    let mut state = task;
+    for _ in 0..SLICES {
+        state = work(state, rounds_of_slice(task));
+        yield_now();
+    }
+    state
+}
+
+fn skew(tasks: u64, batch: u64) {
+    for first in (0..tasks).step_by(batch as usize) {
+        let spawned = (first..first + batch).map(|task| go!(move || uneven(task))).collect::<Vec<_>>();
+        let results = spawned.into_iter().map(|task| task.join().expect("no coroutine fails"));
+        check_worked(first, &results.collect::<Vec<_>>());
+    }
 }
 
 fn idle(peer: &Peer, tasks: u64) -> ! {
@@ -190,7 +192,10 @@ fn main() -> io::Result<()> {
             let took = on_worker(peer.number(1), move || skynet(first, times));
             peer.report(tasks_of_tree(first), took);
         }
-        "skew" => peer.report(first, on_worker(peer.number(1), move || timed(|| skew(first)).1)),
+        "skew" => {
+            let batch = peer.number(2);
+            peer.report(first, on_worker(peer.number(1), move || timed(|| skew(first, batch)).1));
+        }
         "idle" => on_worker(1, move || idle(&peer, first)),
         "timers" => on_worker(peer.number(1), move || timers(&peer, first)),
         "echo" => on_worker(peer.number(1), move || serve(&peer))?,

@@ -146,23 +146,25 @@ async fn skynet(executor: impl Spawn, leaves: u64, times: u64) -> Duration {
     last
 }
 
-async fn skew(executor: impl Spawn, tasks: u64) -> Duration {
+async fn uneven(task: u64) -> u64 {
+    let mut state = task;
+    for _ in 0..SLICES {
+        state = work(state, rounds_of_slice(task));
+        yield_now().await;
+    }
+    state
+}
+
+async fn skew(executor: impl Spawn, tasks: u64, batch: u64) -> Duration {
     let all = async {
-        let spawned = (0..tasks).map(|task| {
-            executor.spawn(async move {
-                let mut state = task;
-                for _ in 0..SLICES {
-                    state = work(state, rounds_of_slice(task));
-                    yield_now().await;
-                }
-                state
-            })
-        });
-        let mut results = Vec::new();
-        for task in spawned.collect::<Vec<_>>() {
-            results.push(task.await);
+        for first in (0..tasks).step_by(batch as usize) {
+            let spawned = (first..first + batch).map(|task| executor.spawn(uneven(task)));
+            let mut results = Vec::new();
+            for task in spawned.collect::<Vec<_>>() {
+                results.push(task.await);
+            }
+            check_worked(first, &results);
         }
-        check_worked(&results);
     };
     timed_future(all).await.1
 }
@@ -237,7 +239,7 @@ fn main() -> io::Result<()> {
             let took = on!(peer.number(1), skynet(first, peer.number(2)));
             peer.report(tasks_of_tree(first), took);
         }
-        "skew" => peer.report(first, on!(peer.number(1), skew(first))),
+        "skew" => peer.report(first, on!(peer.number(1), skew(first, peer.number(2)))),
         "idle" => on_this_thread(|executor| idle(executor, peer, first)),
         "timers" => on!(peer.number(1), timers(peer, first)),
         "echo" => on!(peer.number(1), serve(peer))?,

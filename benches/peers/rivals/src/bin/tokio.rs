@@ -114,22 +114,24 @@ async fn skynet(leaves: u64, times: u64) -> Duration {
     last
 }
 
-async fn skew(tasks: u64) {
-    let spawned = (0..tasks).map(|task| {
-        tokio::spawn(async move {
-            let mut state = task;
-            for _ in 0..SLICES {
-                state = work(state, rounds_of_slice(task));
-                yield_now().await;
-            }
-            state
-        })
-    });
-    let mut results = Vec::new();
-    for task in spawned.collect::<Vec<_>>() {
-        results.push(task.await.expect("no task fails"));
+async fn uneven(task: u64) -> u64 {
+    let mut state = task;
+    for _ in 0..SLICES {
+        state = work(state, rounds_of_slice(task));
+        yield_now().await;
     }
-    check_worked(&results);
+    state
+}
+
+async fn skew(tasks: u64, batch: u64) {
+    for first in (0..tasks).step_by(batch as usize) {
+        let spawned = (first..first + batch).map(|task| tokio::spawn(uneven(task)));
+        let mut results = Vec::new();
+        for task in spawned.collect::<Vec<_>>() {
+            results.push(task.await.expect("no task fails"));
+        }
+        check_worked(first, &results);
+    }
 }
 
 async fn idle(peer: Peer, tasks: u64) {
@@ -217,7 +219,7 @@ fn main() -> io::Result<()> {
             let took = on_worker(peer.number(1), skynet(first, peer.number(2)));
             peer.report(tasks_of_tree(first), took);
         }
-        "skew" => peer.report(first, timed_on_worker(peer.number(1), skew(first))),
+        "skew" => peer.report(first, timed_on_worker(peer.number(1), skew(first, peer.number(2)))),
         "idle" => on_worker(1, idle(peer, first)),
         "timers" => on_worker(peer.number(1), timers(peer, first)),
         "echo" => on_worker(peer.number(1), serve(peer, echo))?,
