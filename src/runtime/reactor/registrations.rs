@@ -47,19 +47,25 @@ impl Registrations {
     /// # Errors
     ///
     /// When the descriptor is known to have been closed underneath.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, reactor: &Reactor) -> io::Result<Option<Rc<Source>>> {
         let number = reactor.number();
         let key = match self.usual.load(Ordering::Relaxed) {
             0 => return Ok(None),
             usual if usual == number => self.usual_key.load(Ordering::Relaxed),
-            _ => match self.lock().iter().find(|registration| registration.reactor == number) {
-                Some(registration) => registration.key,
+            _ => match self.key_of(number) {
+                Some(key) => key,
                 None => return Ok(None),
             },
         };
         // A registration stays good until it is removed, or its number is registered for somebody else.
         reactor.source(key).map(Some).ok_or_else(lost)
+    }
+
+    /// The key that a reactor gave which is not the usual one.
+    #[cold]
+    fn key_of(&self, reactor: u64) -> Option<u64> {
+        Some(self.lock().iter().find(|registration| registration.reactor == reactor)?.key)
     }
 
     /// The descriptor's source in this reactor. Registers it when it is not.
