@@ -24,10 +24,13 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::pin;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::runtime::park;
-use crate::runtime::reactor::{self, Direction, Object, Readiness, Registrations, Source, Target};
+use crate::runtime::reactor::{self, Direction, NextEdge, Object, Readiness, Registrations, Source, Target};
+use crate::runtime::scheduler::Scheduler;
+use crate::runtime::with_deadline::wait_until;
 
 /// Any descriptor that can be waited for: a socket, a pipe, a terminal, an event counter.
 ///
@@ -160,20 +163,17 @@ impl<T: AsFd> Watched<T> {
         emptied: impl Fn(&R) -> bool,
     ) -> io::Result<R> {
         let Action { direction, verb, timeout } = action;
-        reactor::begin()?;
+        let mut source = reactor::begin_with(|scheduler| self.find(scheduler))?;
         let mut deadline = None;
-        let mut timed_out = None;
+        // Why it is tried a last time.
+        let mut last = None;
         loop {
-            let source = reactor::in_task(|scheduler| self.registrations.find(scheduler.outside.reactor()?))?;
-            if timed_out.is_some() || source.as_ref().is_none_or(|source| source.is_ready(direction)) {
+            let tries = last.is_some() || self.is_worth_trying(source.as_deref(), direction);
+            if tries {
                 let turn = Turn { descriptor: self.as_fd(), source: source.as_deref(), direction };
                 match f() {
                     Ok(result) => {
-                        if let Some(source) = turn.source
-                            && emptied(&result)
-                        {
-                            source.read_was_short();
-                        }
+                        self.note_what_is_left(turn.source, direction, emptied(&result));
                         return Ok(result);
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -184,19 +184,61 @@ impl<T: AsFd> Watched<T> {
                     source.would_block(direction);
                 }
             }
-            if let Some(error) = timed_out {
+            if let Some(error) = last {
                 return Err(error);
             }
             if let Some(refusal) = park::refusal() {
-                return Err(reactor::refused(refusal));
+                // What need not wait is not refused.
+                let error = reactor::refused(refusal);
+                if tries {
+                    return Err(error);
+                }
+                last = Some(error);
+                continue;
             }
             deadline = deadline.or_else(|| timeout.and_then(reactor::deadline_after));
-            match park::wait(pin!(Readiness::again(self.target(verb), direction, deadline))) {
-                Ok(()) => {}
+            let source = match &source {
+                Some(source) => source,
+                None => source.insert(self.register()?),
+            };
+            let edge = pin!(NextEdge::new(self.target(verb), direction, source));
+            match wait_until(edge, deadline) {
+                Some(edge) => edge?,
                 // What is there is never called late: it is tried once more.
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => timed_out = Some(error),
-                Err(error) => return Err(error),
+                None => last = Some(io::ErrorKind::TimedOut.into()),
             }
+        }
+    }
+
+    #[cold]
+    fn register(&self) -> io::Result<Rc<Source>> {
+        reactor::in_task(|scheduler| {
+            self.registrations.find_or_add(scheduler.outside.reactor()?, self.as_fd())
+        })
+    }
+
+    /// The source in the reactor of the run, if it is registered there.
+    #[inline]
+    fn find(&self, scheduler: &Scheduler) -> io::Result<Option<Rc<Source>>> {
+        self.registrations.find(scheduler.outside.reactor()?)
+    }
+
+    /// Whether an operation may succeed, for all that is known.
+    #[inline]
+    fn is_worth_trying(&self, source: Option<&Source>, direction: Direction) -> bool {
+        match source {
+            Some(source) => source.is_ready(direction),
+            None => direction == Direction::Write || !self.registrations.is_emptied(),
+        }
+    }
+
+    /// An operation has succeeded. `emptied`: nothing is left to read.
+    #[inline]
+    fn note_what_is_left(&self, source: Option<&Source>, direction: Direction, emptied: bool) {
+        match source {
+            Some(source) if emptied => source.read_was_short(),
+            None if direction == Direction::Read => self.registrations.note_emptied(emptied),
+            _ => {}
         }
     }
 }

@@ -40,9 +40,9 @@ const SEND: SendFlags = SendFlags::DONTWAIT;
 /// The mode of the socket is non-blocking as long as it is here; there is no `set_nonblocking`. To read only what
 /// is there already, race [`readable`](Self::readable).
 ///
-/// Where there is something to read, or room to write, nothing is waited for and nobody else runs, as in asyncio. But a
-/// task that does more than a hundred operations in a row without waiting lets the others run once: a peer that is always
-/// faster does not stop them.
+/// Where there is something to read, or room to write, nothing is waited for and nobody else runs, as in asyncio. But a read after
+/// one that has emptied the connection waits its turn, whatever has come since, and a task that does more than a hundred
+/// operations in a row without waiting lets the others run once: a peer that is always faster does not stop them.
 ///
 /// # Cancellation
 ///
