@@ -34,7 +34,8 @@ use rustix::net::{SocketFlags, acceptfrom_with, getsockname};
 
 use super::resolve::{ToSocketAddrs, for_each_address};
 use super::tcp_stream::TcpStream;
-use crate::io::{Action, Readiness, Watched};
+use crate::io::{Action, Attempting, Readiness, Watched, named};
+use crate::runtime::operation::Operation;
 use crate::runtime::park;
 use crate::runtime::reactor::Direction;
 use crate::time::sleep;
@@ -86,10 +87,13 @@ impl TcpListener {
     ///
     /// That of the last address that was tried, such as [`AddrInUse`](io::ErrorKind::AddrInUse).
     pub fn bind(addresses: impl ToSocketAddrs) -> io::Result<Self> {
-        for_each_address(addresses, |address| std::net::TcpListener::bind(address)?.try_into())
+        for_each_address(addresses, |address| {
+            let socket = std::net::TcpListener::bind(address);
+            socket.map_err(|error| named(error, "binds", address))?.try_into()
+        })
     }
 
-    fn of_nonblocking(socket: std::net::TcpListener) -> Self {
+    pub(super) fn of_nonblocking(socket: std::net::TcpListener) -> Self {
         let socket = Watched::of_nonblocking(socket, |descriptor, f| {
             let address = getsockname(descriptor).ok().and_then(|address| SocketAddr::try_from(address).ok());
             match address {
@@ -117,24 +121,78 @@ impl TcpListener {
     ///
     /// Unwinds when the task is cancelled meanwhile; no connection is lost.
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let mut accepted = self.accept_once();
+        self.accept_within(None)
+    }
+
+    /// As [`accept`](Self::accept), for so long at most.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](io::ErrorKind::TimedOut) when no connection came in time; as [`accept`](Self::accept) else.
+    ///
+    /// # Cancellation
+    ///
+    /// As [`accept`](Self::accept).
+    pub fn accept_timeout(&self, timeout: Duration) -> io::Result<(TcpStream, SocketAddr)> {
+        self.accept_within(Some(timeout))
+    }
+
+    /// The operation behind [`accept`](Self::accept), for `select!`. Where it loses, no connection was taken. When no descriptor
+    /// is left it gives the error at once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cede::{net::TcpListener, time::after};
+    /// use std::time::Duration;
+    ///
+    /// cede::run(|| -> std::io::Result<()> {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     cede::select! {
+    ///         accepted = listener.accepting() => unreachable!("{accepted:?}"),
+    ///         _ = after(Duration::from_millis(1)) => Ok(()),
+    ///     }
+    /// })
+    /// # .unwrap();
+    /// ```
+    pub fn accepting(&self) -> impl Operation<Output = io::Result<(TcpStream, SocketAddr)>> {
+        Attempting::of(&self.socket, Direction::Read, "accepts on", |socket| {
+            let accepted = accept_from(socket).map_err(|error| self.name(error))?;
+            Ok(TcpListener::give(accepted))
+        })
+    }
+
+    fn accept_within(&self, timeout: Option<Duration>) -> io::Result<(TcpStream, SocketAddr)> {
+        let mut accepted = self.accept_once(timeout);
         let fault = accepted.as_ref().err().and_then(Errno::from_io_error).map(fault);
         if fault == Some(Fault::Exhaustion) && park::refusal().is_none() {
             let pause_ms = self.pause_ms.load(Ordering::Relaxed);
             self.pause_ms.store((pause_ms * 2).min(PAUSE_MS_MAX), Ordering::Relaxed);
             sleep(Duration::from_millis(pause_ms.into()));
-            accepted = self.accept_once();
+            accepted = self.accept_once(timeout);
         }
         if accepted.is_ok() {
             self.pause_ms.store(PAUSE_MS_MIN, Ordering::Relaxed);
         }
-        accepted
+        accepted.map_err(|error| self.name(error))
     }
 
-    fn accept_once(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let action = Action { direction: Direction::Read, verb: "accepts on", timeout: None };
-        let (socket, address) = self.socket.operate(action, || accept_from(self.std()), |_| false)?;
-        Ok((TcpStream::of_nonblocking(socket), address))
+    fn accept_once(&self, timeout: Option<Duration>) -> io::Result<(TcpStream, SocketAddr)> {
+        let action = Action { direction: Direction::Read, verb: "accepts on", timeout };
+        self.socket.operate(action, || accept_from(self.std()), |_| false).map(TcpListener::give)
+    }
+
+    fn give((socket, address): (std::net::TcpStream, SocketAddr)) -> (TcpStream, SocketAddr) {
+        (TcpStream::of_nonblocking(socket, Some(address)), address)
+    }
+
+    #[cold]
+    fn name(&self, error: io::Error) -> io::Error {
+        if error.kind() == io::ErrorKind::WouldBlock {
+            error
+        } else {
+            named(error, "accepts on", self.socket.object())
+        }
     }
 
     /// The connections, one after the other, without end: [`accept`](Self::accept) without the address.
@@ -157,7 +215,7 @@ impl TcpListener {
     ///
     /// When there is no descriptor left.
     pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(TcpListener::of_nonblocking(self.std().try_clone()?))
+        Ok(TcpListener::of_nonblocking(self.std().try_clone().map_err(|error| self.name(error))?))
     }
 
     /// How many hops the packets of its connections may take.
