@@ -3,6 +3,9 @@
 //! Streams here read and write by reference, so that two tasks may use one at the same time without any of this. Halves are
 //! for code that wants to own its direction: a writer whose end is the end of the stream for the peer, a function that must
 //! not read.
+//!
+//! Halves read and write by value only. Implementations for references to them would send the compiler in circles wherever it looks
+//! for "any `S` whose references read": a reference to a half is one if a reference to what is inside is one.
 
 use std::error::Error;
 use std::fmt;
@@ -188,13 +191,9 @@ macro_rules! writes {
 }
 
 reads!(['a, S] ReadHalf<'a, S>);
-reads!(['a, 's, S] &'a ReadHalf<'s, S>);
 reads!([S] OwnedReadHalf<S>);
-reads!(['a, S] &'a OwnedReadHalf<S>);
 writes!(['a, S] WriteHalf<'a, S>);
-writes!(['a, 's, S] &'a WriteHalf<'s, S>);
 writes!([S: ShutDown] OwnedWriteHalf<S>);
-writes!(['a, S: ShutDown] &'a OwnedWriteHalf<S>);
 
 /// Both directions of two things that are one each: any reader and any writer, as one stream.
 ///

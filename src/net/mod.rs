@@ -1,5 +1,6 @@
 //! Sockets in the shapes of [`std::net`] and [`std::os::unix::net`], where every wait suspends the task and not the thread.
 
+mod accepting;
 mod conversions;
 mod datagram_batch;
 mod eyeballs;

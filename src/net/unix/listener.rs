@@ -6,15 +6,10 @@ use std::os::unix::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::io::{Errno, ioctl_fionbio};
-#[cfg(target_vendor = "apple")]
-use rustix::net::acceptfrom;
-#[cfg(not(target_vendor = "apple"))]
-use rustix::net::{SocketFlags, acceptfrom_with};
-
 use super::address::{self, Spelled, for_users};
 use super::stream::UnixStream;
 use crate::io::{Action, Attempting, Readiness, Timeouts, Watched, named};
+use crate::net::accepting::{Patience, accept_one};
 use crate::net::conversions::conversions;
 use crate::runtime::operation::Operation;
 use crate::runtime::reactor::Direction;
@@ -44,6 +39,7 @@ use crate::runtime::reactor::Direction;
 /// ```
 pub struct UnixListener {
     socket: Watched<std::os::unix::net::UnixListener>,
+    patience: Patience,
 }
 
 /// What is done, for reports and errors.
@@ -73,7 +69,8 @@ impl UnixListener {
     }
 
     fn of_nonblocking(socket: std::os::unix::net::UnixListener) -> Self {
-        UnixListener { socket: Watched::of_nonblocking(socket, address::spell_own) }
+        let socket = Watched::of_nonblocking(socket, address::spell_own);
+        UnixListener { socket, patience: Patience::default() }
     }
 
     fn std(&self) -> &std::os::unix::net::UnixListener {
@@ -84,7 +81,8 @@ impl UnixListener {
     ///
     /// # Errors
     ///
-    /// When no descriptor is left; those of the system; outside of a task.
+    /// When no descriptor is left, and none became free while it waited for a moment (5 ms to 1 s, growing): just try again; outside of a
+    /// task.
     ///
     /// # Cancellation
     ///
@@ -115,7 +113,8 @@ impl UnixListener {
 
     fn accept_within(&self, timeout: Option<Duration>) -> io::Result<(UnixStream, SocketAddr)> {
         let action = Action { direction: Direction::Read, verb: ACCEPTS, timeout };
-        self.socket.operate(action, || accept_from(self.std()), |_| false).map_err(|error| self.name(error))
+        let accept = || self.socket.operate(action, || accept_from(self.std()), |_| false);
+        self.patience.accept(accept).map_err(|error| self.name(error))
     }
 
     #[cold]
@@ -165,24 +164,9 @@ impl UnixListener {
     }
 }
 
-/// Accepts a connection that is there already. The mode is set before, since duplicates share it: see the TCP listener.
+/// Accepts a connection that is there already.
 fn accept_from(socket: &std::os::unix::net::UnixListener) -> io::Result<(UnixStream, SocketAddr)> {
-    ioctl_fionbio(socket, true)?;
-    let (stream, peer) = loop {
-        #[cfg(not(target_vendor = "apple"))]
-        let accepted = acceptfrom_with(socket, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK);
-        #[cfg(target_vendor = "apple")]
-        let accepted = acceptfrom(socket);
-        match accepted {
-            Err(Errno::CONNABORTED) => {}
-            accepted => break accepted?,
-        }
-    };
-    #[cfg(target_vendor = "apple")]
-    {
-        rustix::io::fcntl_setfd(&stream, rustix::io::FdFlags::CLOEXEC)?;
-        ioctl_fionbio(&stream, true)?;
-    }
+    let (stream, peer) = accept_one(socket)?;
     Ok((UnixStream::of_nonblocking(stream.into(), Timeouts::default()), for_users(peer)))
 }
 
