@@ -576,6 +576,9 @@ fn errors_name_the_operation_and_the_address() {
         drop(client);
         let error = (&server).read(&mut [0]).unwrap_err();
         assert!(error.to_string().starts_with(&format!("can't read from {address}: ")), "{error}");
-        assert_eq!((error.kind(), raw_os_error(&error)), (ErrorKind::ConnectionReset, Some(libc::ECONNRESET)));
+        assert_eq!(
+            (error.kind(), raw_os_error(&error)),
+            (ErrorKind::ConnectionReset, Some(libc::ECONNRESET))
+        );
     });
 }

@@ -61,7 +61,7 @@ pub(super) fn for_users(address: Option<SocketAddrAny>) -> SocketAddr {
             .unwrap_or_else(|_| unnamed());
     }
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    if let Some(name) = address.abstract_name() {
+    if let Some(name) = address.abstract_name().filter(|name| !name.is_empty()) {
         return SocketAddr::from_abstract_name(name).unwrap_or_else(|_| unnamed());
     }
     unnamed()

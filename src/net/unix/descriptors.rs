@@ -41,12 +41,16 @@ pub(super) fn send(
     descriptors: &[BorrowedFd<'_>],
     target: Option<&SocketAddrUnix>,
 ) -> io::Result<usize> {
-    let mut space = [MaybeUninit::uninit(); SPACE];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+    if descriptors.len() > DESCRIPTORS_MAX {
         let message =
             format!("a message carries {DESCRIPTORS_MAX} descriptors at most, not {}", descriptors.len());
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    let mut space = [MaybeUninit::uninit(); SPACE];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.is_empty() {
+        let fits = control.push(SendAncillaryMessage::ScmRights(descriptors));
+        debug_assert!(fits, "there is room for as many as are allowed");
     }
     let data = [IoSlice::new(data)];
     Ok(match target {
