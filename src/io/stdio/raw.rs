@@ -225,3 +225,73 @@ impl Read for Raw {
         Raw::read(self, buffer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// A stream that can't be opened again, such as another user's terminal.
+    fn shared(which: Which, descriptor: OwnedFd) -> Raw {
+        let raw = Raw::new(which);
+        raw.access.set(Access::Shared(watch(which, descriptor))).unwrap();
+        raw
+    }
+
+    fn is_blocking(descriptor: impl AsFd) -> bool {
+        !rustix::fs::fcntl_getfl(descriptor).unwrap().contains(OFlags::NONBLOCK)
+    }
+
+    fn while_others_run() {
+        (0..200).for_each(|_| crate::yield_now());
+    }
+
+    #[test]
+    fn a_stream_in_blocking_mode_is_read_without_blocking() {
+        crate::run(|| {
+            let (reader, mut writer) = io::pipe().unwrap();
+            let mode = reader.try_clone().unwrap();
+            let raw = shared(Which::Stdin, reader.into());
+            let reading = crate::spawn(move || {
+                let mut buffer = [0; 8];
+                let mut lengths = Vec::new();
+                while lengths.last() != Some(&0) {
+                    lengths.push(raw.read(&mut buffer).unwrap());
+                }
+                lengths
+            });
+            while_others_run();
+            assert!(!reading.is_finished());
+            writer.write_all(b"abc").unwrap();
+            while_others_run();
+            writer.write_all(b"de").unwrap();
+            drop(writer);
+            let lengths = reading.join().unwrap();
+            assert_eq!(lengths.iter().sum::<usize>(), 5);
+            assert!(is_blocking(&mode));
+        });
+    }
+
+    #[test]
+    fn a_stream_in_blocking_mode_is_written_without_blocking() {
+        crate::run(|| {
+            let (mut reader, writer) = io::pipe().unwrap();
+            let mode = writer.try_clone().unwrap();
+            let raw = shared(Which::Stdout, writer.into());
+            let writing = crate::spawn(move || {
+                let mut written = 0;
+                while written < 1 << 20 {
+                    written += raw.write(&[1; 100_000]).unwrap();
+                }
+                written
+            });
+            while_others_run();
+            assert!(!writing.is_finished());
+            assert!(is_blocking(&mode));
+            drop(mode);
+            let thread = std::thread::spawn(move || reader.read_to_end(&mut Vec::new()).unwrap());
+            let written = writing.join().unwrap();
+            assert_eq!(thread.join().unwrap(), written);
+        });
+    }
+}
