@@ -330,7 +330,7 @@ fn two_readers_get_all_between_them<S: Kind>() {
         }
     }
     drop(theirs);
-    assert_eq!(readers.iter().map(|reader| soon(reader)).sum::<u32>(), 5050);
+    assert_eq!(readers.iter().map(soon).sum::<u32>(), 5050);
 }
 
 /// What a task gives that nothing will wake when its turn is forgotten.
@@ -569,12 +569,12 @@ fn errors_name_the_operation_and_the_address() {
         let (server, _) = listener.accept().unwrap();
         rustix::net::sockopt::set_socket_linger(&client, Some(Duration::ZERO)).unwrap();
         server.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
-        let error = (&server).read(&mut [0]).unwrap_err();
+        let error = server.read(&mut [0]).unwrap_err();
         assert_eq!(error.to_string(), format!("can't read from {address}: timed out"));
         server.set_read_timeout(None).unwrap();
         // The system no longer knows who it was.
         drop(client);
-        let error = (&server).read(&mut [0]).unwrap_err();
+        let error = server.read(&mut [0]).unwrap_err();
         assert!(error.to_string().starts_with(&format!("can't read from {address}: ")), "{error}");
         assert_eq!(
             (error.kind(), raw_os_error(&error)),

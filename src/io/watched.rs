@@ -150,6 +150,39 @@ impl<T: AsFd> Watched<T> {
         self.operate(action, || f(self.get_ref()), |_| false)
     }
 
+    /// As [`read_with`](Self::read_with), but it waits for so long at most.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](io::ErrorKind::TimedOut) when the time is over, and `f` has then given nothing; as
+    /// [`read_with`](Self::read_with) else.
+    ///
+    /// # Cancellation
+    ///
+    /// As [`read_with`](Self::read_with).
+    pub fn read_with_timeout<R>(
+        &self,
+        timeout: Duration,
+        mut f: impl FnMut(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let action = Action { direction: Direction::Read, verb: "reads from", timeout: Some(timeout) };
+        self.operate(action, || f(self.get_ref()), |_| false)
+    }
+
+    /// As [`write_with`](Self::write_with), but it waits for so long at most.
+    ///
+    /// # Errors, cancellation
+    ///
+    /// As [`read_with_timeout`](Self::read_with_timeout).
+    pub fn write_with_timeout<R>(
+        &self,
+        timeout: Duration,
+        mut f: impl FnMut(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let action = Action { direction: Direction::Write, verb: "writes to", timeout: Some(timeout) };
+        self.operate(action, || f(self.get_ref()), |_| false)
+    }
+
     /// The operation behind [`read_with`](Self::read_with), for `select!`: `f` is called when the descriptor is readable, and
     /// again whenever it gave [`WouldBlock`](io::ErrorKind::WouldBlock) or [`Interrupted`](io::ErrorKind::Interrupted). Where
     /// the operation loses its race, `f` has given nothing else.

@@ -134,6 +134,7 @@ mod system {
         let mut parts: Vec<libc::iovec> = (0..room)
             .map(|i| libc::iovec { iov_base: data.wrapping_add(i * size).cast(), iov_len: size })
             .collect();
+        // SAFETY: as above.
         let mut messages: Vec<libc::mmsghdr> = (0..room).map(|_| unsafe { mem::zeroed() }).collect();
         for (i, message) in messages.iter_mut().enumerate() {
             message.msg_hdr.msg_name = (&raw mut addresses[i]).cast();

@@ -6,6 +6,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
 use rustix::io::Errno;
 
 use super::transfer;
