@@ -100,7 +100,7 @@ fn timeouts_last_exactly_so_long_and_nothing_is_lost() {
         assert_eq!(now() - begun, Duration::from_secs(15));
         let reader = cede::spawn(move || {
             cede::sleep(Duration::from_secs(3));
-            (&theirs).read(&mut [0; 8]).unwrap();
+            assert_eq!((&theirs).read(&mut [0; 8]).unwrap(), 4);
             theirs
         });
         (&ours).write_all(b"y").unwrap();
@@ -148,7 +148,7 @@ fn shutting_down_both_ways_ends_everything_that_waits() {
 fn two_that_wait_for_each_other_are_a_deadlock_that_says_so() {
     let run = Runner::builder().virtual_time(true).build().run(|| {
         let (ours, _theirs) = duplex(16);
-        (&ours).read(&mut [0]).unwrap();
+        (&ours).read_exact(&mut [0]).unwrap();
     });
     let Err(RunError::Deadlock(deadlock)) = run else { panic!("{run:?}") };
     assert!(deadlock.to_string().contains("reads from a stream in memory"), "{deadlock}");
@@ -242,13 +242,13 @@ fn the_ends_may_be_in_the_runs_of_two_threads() {
     let echo = thread::spawn(move || cede::run(|| io::copy(&mut &theirs, &mut &theirs).unwrap()));
     let back = cede::run(|| {
         let mut back = vec![0; data.len()];
-        let mut reader = back.as_mut_slice();
+        let reader = back.as_mut_slice();
         cede::scope(|s| {
             s.spawn(|| {
                 (&ours).write_all(&data).unwrap();
                 ours.shutdown(Shutdown::Write).unwrap();
             });
-            s.spawn(|| (&ours).read_exact(&mut reader).unwrap());
+            s.spawn(|| (&ours).read_exact(reader).unwrap());
         })
         .unwrap();
         back

@@ -171,7 +171,8 @@ fn lock_the_output() {
     while_others_run();
     order.borrow_mut().push('1');
     let mut lock = lock;
-    write!(lock, "<<first, {}, >>", "alone").unwrap();
+    let how = "alone";
+    write!(lock, "<<first, {how}, >>").unwrap();
     lock.write_all(b"<<>>").unwrap();
     lock.flush().unwrap();
     drop(lock);

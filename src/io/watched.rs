@@ -204,7 +204,7 @@ impl<T: AsFd> Watched<T> {
     ///         _ = after(Duration::from_millis(1)) => Ok(()),
     ///     }
     /// })
-    /// # .map(drop)
+    /// # .unwrap();
     /// ```
     pub fn reading_with<R>(
         &self,
