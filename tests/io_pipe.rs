@@ -277,6 +277,12 @@ fn a_reader_of_a_named_pipe_waits_for_its_writer_and_sees_its_end() {
         writer.write_all(b"by name").unwrap();
         drop(writer);
         assert_eq!(soon(&reading), "by name");
+        let reader = PipeReader::open(&fifo.0).unwrap();
+        let writer = PipeWriter::open(&fifo.0).unwrap();
+        drop(reader.try_clone().unwrap());
+        drop(reader);
+        let error = (&writer).write(b"x").unwrap_err();
+        assert!(error.to_string().starts_with(&format!("can't write to the pipe {:?}: ", fifo.0)), "{error}");
     });
 }
 

@@ -430,6 +430,74 @@ fn a_full_receiver_makes_a_connected_sender_wait() {
 }
 
 #[test]
+fn a_full_receiver_makes_a_sender_wait_that_is_not_connected() {
+    let runner = Runner::builder().virtual_time(true).build();
+    let run = runner.run(|| {
+        let folder = Folder::new();
+        let theirs = UnixDatagram::bind(folder.path("full")).unwrap();
+        let path = folder.path("full");
+        let sender = cede::spawn(move || {
+            let ours = UnixDatagram::unbound().unwrap();
+            (0..1000u32)
+                .for_each(|number| assert_eq!(ours.send_to(&number.to_ne_bytes(), &path).unwrap(), 4));
+        });
+        cede::sleep(Duration::from_secs(60));
+        assert!(!sender.is_finished());
+        for number in 0..1000u32 {
+            let mut buffer = [0; 4];
+            theirs.recv(&mut buffer).unwrap();
+            assert_eq!(u32::from_ne_bytes(buffer), number);
+        }
+        sender.join().unwrap();
+        // One that is never read from times out.
+        let ours = UnixDatagram::unbound().unwrap();
+        ours.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
+        let send = || ours.send_to(b"x", folder.path("full"));
+        let error = std::iter::from_fn(|| Some(send())).take(1_000_000).find_map(Result::err).unwrap();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert!(
+            error.to_string().starts_with("can't send to ") && error.to_string().contains("full"),
+            "{error}"
+        );
+    });
+    run.unwrap();
+}
+
+#[test]
+fn a_socket_that_is_closed_underneath_gives_an_error_with_its_name() {
+    if !in_child("a_socket_that_is_closed_underneath_gives_an_error_with_its_name") {
+        return;
+    }
+    cede::run(|| {
+        let folder = Folder::new();
+        let listener = UnixListener::bind(folder.path("closed")).unwrap();
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let socket = UnixDatagram::bind(folder.path("datagrams")).unwrap();
+        // The reactor opens its own descriptors before.
+        (&ours).write_all(b"x").unwrap();
+        // Another owner of the same numbers.
+        for number in [listener.as_raw_fd(), ours.as_raw_fd(), socket.as_raw_fd()] {
+            // SAFETY: the number is that of an open descriptor. That its owner goes on to use it is what is tested, in a process of
+            // its own where nothing else opens any.
+            unsafe { libc::close(number) };
+        }
+        let errors = [
+            listener.accept().unwrap_err(),
+            (&ours).read(&mut [0]).unwrap_err(),
+            (&ours).write(&[0]).unwrap_err(),
+            ours.recv_with_descriptors(&mut [0]).unwrap_err(),
+            socket.recv(&mut [0]).unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(raw_os_error(&error), Some(libc::EBADF), "{error}");
+            assert!(error.to_string().starts_with("can't "), "{error}");
+        }
+        // Their destructors find nothing to close, or something of others: not here.
+        std::mem::forget((listener, ours, socket));
+    });
+}
+
+#[test]
 fn datagrams_carry_descriptors_and_say_when_they_were_cut_off() {
     cede::run(|| {
         let (ours, theirs) = UnixDatagram::pair().unwrap();

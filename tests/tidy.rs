@@ -91,6 +91,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/stack/thread.rs",
     "tests/io_pipe.rs",
     "tests/net_limits.rs",
+    "tests/net_unix.rs",
     "tests/overflow.rs",
     "tests/runtime_interrupt.rs",
     "tests/sync_memory.rs",

@@ -7,8 +7,7 @@
 //!
 //! std opens a named pipe by a call that blocks until there is somebody at the other end. Here nothing may block, and what does not
 //! block differs by direction: opening for reading succeeds at once, and a first read then waits for a writer; opening for writing fails as
-//! long as there is no reader, and the system tells nobody when one comes. So that is tried again after a while that grows from 1 ms
-//! to 50 ms.
+//! long as there is no reader, and the system tells nobody when one comes. So that is tried again after a while, which grows.
 //!
 //! Rejected: to open on a thread for blocking work (it could not be cancelled, and the end of the run would wait for somebody who never
 //! comes); to open for writing and reading at the same time (Linux allows it, and then nobody hears that the reader has gone).
@@ -20,6 +19,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{ChildStderr, ChildStdin, ChildStdout, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -28,18 +28,13 @@ use rustix::io::{Errno, ioctl_fionbio};
 
 use super::timeouts::Timeouts;
 use super::watched::{Action, Watched};
-use super::{Readiness, by_value, named};
+use super::{Pauses, Readiness, by_value, named};
 use crate::runtime::operation::Operation;
 use crate::runtime::park;
 use crate::runtime::reactor::{self, Direction};
-use crate::time::sleep;
 
 /// How many buffers one vectored call takes.
 const BUFFERS_MAX: usize = 1024;
-
-/// How long is waited before opening is tried again.
-const PAUSE_MIN: Duration = Duration::from_millis(1);
-const PAUSE_MAX: Duration = Duration::from_millis(50);
 
 /// What is done, for reports and errors.
 const READS: &str = "reads from";
@@ -56,6 +51,8 @@ const WRITES: &str = "writes to";
 pub struct PipeReader {
     pipe: Watched<OwnedFd>,
     timeouts: Timeouts,
+    /// Of a named one.
+    path: Option<Arc<Path>>,
     /// Nobody has been seen at the other end, and so an end of the stream is none.
     awaits_writer: AtomicBool,
 }
@@ -71,6 +68,8 @@ pub struct PipeReader {
 pub struct PipeWriter {
     pipe: Watched<OwnedFd>,
     timeouts: Timeouts,
+    /// Of a named one.
+    path: Option<Arc<Path>>,
 }
 
 /// A pipe: what is written to the one end is read from the other.
@@ -150,9 +149,21 @@ fn adopt(descriptor: OwnedFd) -> io::Result<Watched<OwnedFd>> {
     }
 }
 
+/// What errors call a pipe.
+struct Name<'a>(Option<&'a Path>);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(path) => write!(f, "the pipe {path:?}"),
+            None => f.write_str("a pipe"),
+        }
+    }
+}
+
 impl PipeReader {
     fn of(pipe: Watched<OwnedFd>) -> Self {
-        PipeReader { pipe, timeouts: Timeouts::default(), awaits_writer: AtomicBool::new(false) }
+        PipeReader { pipe, timeouts: Timeouts::default(), path: None, awaits_writer: AtomicBool::new(false) }
     }
 
     /// Opens a named pipe for reading. It does not wait: the first read does, until there is a writer. Once all writers have
@@ -185,9 +196,12 @@ impl PipeReader {
         let path = path.as_ref();
         let opened = open_fifo(checked(path)?, OFlags::RDONLY);
         let opened = opened.map_err(|error| named(error, "opens", format_args!("{path:?}")))?;
-        let reader = PipeReader::of(Watched::new(opened.ok_or(io::ErrorKind::NotFound)?)?);
-        reader.awaits_writer.store(true, Ordering::Relaxed);
-        Ok(reader)
+        let pipe = Watched::new(opened.ok_or(io::ErrorKind::NotFound)?)?;
+        Ok(PipeReader {
+            path: Some(path.into()),
+            awaits_writer: AtomicBool::new(true),
+            ..PipeReader::of(pipe)
+        })
     }
 
     /// Another handle of the same end, that shares its timeouts.
@@ -198,7 +212,7 @@ impl PipeReader {
     pub fn try_clone(&self) -> io::Result<Self> {
         let pipe = Watched::new(self.pipe.get_ref().try_clone()?)?;
         let awaits_writer = AtomicBool::new(self.awaits_writer.load(Ordering::Relaxed));
-        Ok(PipeReader { pipe, timeouts: self.timeouts.clone(), awaits_writer })
+        Ok(PipeReader { pipe, timeouts: self.timeouts.clone(), path: self.path.clone(), awaits_writer })
     }
 
     /// How long a read may wait; `None` for as long as it takes. One that takes longer gives
@@ -219,7 +233,7 @@ impl PipeReader {
     fn read_with<R>(&self, f: impl FnMut() -> io::Result<R>) -> io::Result<R> {
         let action = Action { direction: Direction::Read, verb: READS, timeout: self.timeouts.read() };
         let read = self.await_writer().and_then(|()| self.pipe.operate(action, f, |_| false));
-        read.map_err(|error| named(error, READS, "a pipe"))
+        read.map_err(|error| named(error, READS, Name(self.path.as_deref())))
     }
 
     /// Where nobody was at the other end yet, waits for somebody: until then there would seem to be an end.
@@ -246,7 +260,7 @@ impl PipeReader {
 
 impl PipeWriter {
     fn of(pipe: Watched<OwnedFd>) -> Self {
-        PipeWriter { pipe, timeouts: Timeouts::default() }
+        PipeWriter { pipe, timeouts: Timeouts::default(), path: None }
     }
 
     /// Opens a named pipe for writing, and waits until somebody has opened it for reading.
@@ -261,17 +275,13 @@ impl PipeWriter {
     /// Unwinds when the task is cancelled meanwhile.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = checked(path.as_ref())?;
-        let mut pause = PAUSE_MIN;
+        let mut pauses = Pauses::within(None);
         loop {
             let opened = open_fifo(path, OFlags::WRONLY);
             if let Some(pipe) = opened.map_err(|error| named(error, "opens", format_args!("{path:?}")))? {
-                return Ok(PipeWriter::of(Watched::new(pipe)?));
+                return Ok(PipeWriter { path: Some(path.into()), ..PipeWriter::of(Watched::new(pipe)?) });
             }
-            if let Some(refusal) = park::refusal() {
-                return Err(reactor::refused(refusal));
-            }
-            sleep(pause);
-            pause = (pause * 2).min(PAUSE_MAX);
+            pauses.pause()?;
         }
     }
 
@@ -282,7 +292,7 @@ impl PipeWriter {
     /// When there is no descriptor left.
     pub fn try_clone(&self) -> io::Result<Self> {
         let pipe = Watched::new(self.pipe.get_ref().try_clone()?)?;
-        Ok(PipeWriter { pipe, timeouts: self.timeouts.clone() })
+        Ok(PipeWriter { pipe, timeouts: self.timeouts.clone(), path: self.path.clone() })
     }
 
     /// How long a write may wait for room; `None` for as long as it takes. One that takes longer gives
@@ -302,7 +312,8 @@ impl PipeWriter {
 
     fn write_with<R>(&self, f: impl FnMut() -> io::Result<R>) -> io::Result<R> {
         let action = Action { direction: Direction::Write, verb: WRITES, timeout: self.timeouts.write() };
-        self.pipe.operate(action, f, |_| false).map_err(|error| named(error, WRITES, "a pipe"))
+        let written = self.pipe.operate(action, f, |_| false);
+        written.map_err(|error| named(error, WRITES, Name(self.path.as_deref())))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::runtime::reactor;
 
 /// A TCP socket that neither listens nor is connected yet: for options that have to be set before.
 ///
-/// [`TcpListener::bind`] is this with `SO_REUSEADDR` and a backlog of 128.
+/// [`TcpListener::bind`] is this with [`set_reuse_address`](Self::set_reuse_address) and std's backlog.
 ///
 /// # Examples
 ///

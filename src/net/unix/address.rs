@@ -16,13 +16,8 @@ use rustix::net::{
 };
 
 use super::super::tcp_connect::new_socket_of;
-use crate::io::named;
-use crate::runtime::{park, reactor};
-use crate::time::{now, sleep};
-
-/// How long is waited before a listener is tried again whose queue is full.
-const PAUSE_MIN: Duration = Duration::from_millis(1);
-const PAUSE_MAX: Duration = Duration::from_millis(50);
+use crate::io::{Pauses, named};
+use crate::runtime::reactor;
 
 /// The address that a path is.
 pub(super) fn of_path(path: &Path) -> io::Result<SocketAddr> {
@@ -121,27 +116,14 @@ pub(super) fn connect_to(
 fn connect_in_time(kind: SocketType, address: &SocketAddr, timeout: Option<Duration>) -> io::Result<OwnedFd> {
     let target = for_calls(address)?;
     let socket = new_socket_of(AddressFamily::UNIX, kind)?;
-    let (mut pause, mut deadline) = (PAUSE_MIN, None);
+    let mut pauses = Pauses::within(timeout);
     loop {
         match connect(&socket, &target) {
             Ok(()) | Err(Errno::ISCONN) => return Ok(socket),
-            Err(Errno::INTR) => continue,
-            Err(Errno::AGAIN) => {}
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => pauses.pause()?,
             Err(error) => return Err(error.into()),
         }
-        if let Some(refusal) = park::refusal() {
-            return Err(reactor::refused(refusal));
-        }
-        deadline = deadline.or_else(|| timeout.and_then(reactor::deadline_after));
-        if let Some(deadline) = deadline {
-            let left = deadline.saturating_duration_since(now());
-            if left.is_zero() {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            pause = pause.min(left);
-        }
-        sleep(pause);
-        pause = (pause * 2).min(PAUSE_MAX);
     }
 }
 

@@ -6,11 +6,12 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
 
+use rustix::io::Errno;
 use rustix::net::{RecvFlags, connect, recv, recvfrom, send, sendto};
 
 use super::address::{self, Spelled, for_users};
 use super::descriptors::{self, ReceivedWithDescriptors};
-use crate::io::{Action, Attempting, Readiness, Timeouts, Watched, named};
+use crate::io::{Action, Attempting, Pauses, Readiness, Timeouts, Watched, named};
 use crate::net::conversions::conversions;
 use crate::net::options::socket_options;
 use crate::net::transfer::{RECEIVE, SEND};
@@ -19,8 +20,8 @@ use crate::runtime::reactor::Direction;
 
 /// A Unix socket for datagrams, in the shape of [`std::os::unix::net::UnixDatagram`]: operations suspend the task, not the thread.
 ///
-/// Unlike those of UDP, its datagrams are not lost: who sends waits while the receiver's queue is full. (Linux does not
-/// say when a socket that is not connected can send to one address again: to see that, connect it.)
+/// Unlike those of UDP, its datagrams are not lost: who sends waits while the receiver's queue is full. (The system says when there is
+/// room only to a socket that is [connected](Self::connect). Others try again after 1 ms, and then less and less often.)
 ///
 /// # Cancellation
 ///
@@ -210,8 +211,19 @@ impl UnixDatagram {
     /// As [`send_to`](Self::send_to).
     pub fn send_to_addr(&self, data: &[u8], address: &SocketAddr) -> io::Result<usize> {
         let verb = "sends to";
+        let mut pauses = Pauses::within(self.timeouts.write());
         address::with_target(address, |target| {
-            self.send_with(verb, || Ok(sendto(self.std(), data, SEND, target)?))
+            loop {
+                let sent = self.send_with(verb, || match sendto(self.std(), data, SEND, target) {
+                    // Of the receiver or of the system: who knows.
+                    Err(Errno::AGAIN) => Ok(None),
+                    sent => Ok(Some(sent?)),
+                });
+                match sent? {
+                    Some(sent) => return Ok(sent),
+                    None => pauses.pause()?,
+                }
+            }
         })
         .map_err(|error| named(error, verb, Spelled(address)))
     }
