@@ -20,13 +20,18 @@ pub struct DatagramBatch {
     /// How much room each has.
     size: usize,
     room: usize,
-    /// Of those that came: its length in the buffer, its true one, whether that is longer, and from where.
+    /// What the system fills in.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    addresses: Vec<libc::sockaddr_storage>,
+    /// Those that came.
     received: Vec<Entry>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
+    /// In its place in the buffer.
     length: usize,
+    /// It was longer.
     truncated: bool,
     peer: SocketAddr,
 }
@@ -53,7 +58,14 @@ impl DatagramBatch {
         assert!(count > 0, "cede: a batch without room receives nothing");
         let room = count.min(COUNT_MAX);
         let length = room.checked_mul(size).expect("a batch that fits into memory");
-        DatagramBatch { data: vec![0; length], size, room, received: Vec::with_capacity(room) }
+        DatagramBatch {
+            data: vec![0; length],
+            size,
+            room,
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            addresses: system::no_addresses(room),
+            received: Vec::with_capacity(room),
+        }
     }
 
     /// How many datagrams there are.
@@ -124,25 +136,30 @@ mod system {
 
     use super::*;
 
+    /// Places for addresses.
+    pub(super) fn no_addresses(count: usize) -> Vec<libc::sockaddr_storage> {
+        // SAFETY: plain data of C, for which zeros are a value.
+        vec![unsafe { mem::zeroed() }; count]
+    }
+
     /// Takes what is there.
     pub(in super::super) fn receive(socket: BorrowedFd<'_>, batch: &mut DatagramBatch) -> io::Result<usize> {
         batch.received.clear();
         let (room, size) = (batch.room, batch.size);
-        // SAFETY: all of these are plain data of C, for which zeros are a value.
-        let mut addresses: Vec<libc::sockaddr_storage> = vec![unsafe { mem::zeroed() }; room];
         let data = batch.data.as_mut_ptr();
         let mut parts: Vec<libc::iovec> = (0..room)
             .map(|i| libc::iovec { iov_base: data.wrapping_add(i * size).cast(), iov_len: size })
             .collect();
-        // SAFETY: as above.
+        let (addresses, parts) = (batch.addresses.as_mut_ptr(), parts.as_mut_ptr());
+        // SAFETY: plain data of C, for which zeros are a value.
         let mut messages: Vec<libc::mmsghdr> = (0..room).map(|_| unsafe { mem::zeroed() }).collect();
         for (i, message) in messages.iter_mut().enumerate() {
-            message.msg_hdr.msg_name = (&raw mut addresses[i]).cast();
+            message.msg_hdr.msg_name = addresses.wrapping_add(i).cast();
             message.msg_hdr.msg_namelen = mem::size_of::<libc::sockaddr_storage>() as _;
-            message.msg_hdr.msg_iov = &raw mut parts[i];
+            message.msg_hdr.msg_iov = parts.wrapping_add(i);
             message.msg_hdr.msg_iovlen = 1;
         }
-        // SAFETY: the kernel writes into `messages`, and through them into `addresses` and into the buffers of the batch, of which
+        // SAFETY: the kernel writes into `messages`, and through them into the addresses and the buffers of the batch, of which
         // each has `size` bytes; all of them live across the call, and nothing else uses them meanwhile.
         let count = unsafe {
             libc::recvmmsg(
@@ -154,7 +171,7 @@ mod system {
             )
         };
         let Ok(count) = usize::try_from(count) else { return Err(io::Error::last_os_error()) };
-        for (message, address) in messages[..count].iter().zip(&addresses) {
+        for (message, address) in messages[..count].iter().zip(&batch.addresses) {
             let length = size.min(message.msg_len as usize);
             let truncated = message.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
             let peer = decode(address).ok_or_else(|| io::Error::other("an address of another kind"))?;
@@ -168,18 +185,19 @@ mod system {
         socket: BorrowedFd<'_>,
         datagrams: &[(&[u8], SocketAddr)],
     ) -> io::Result<usize> {
-        let mut addresses: Vec<_> = datagrams.iter().map(|(_, peer)| encode(peer)).collect();
+        let (mut addresses, lengths): (Vec<_>, Vec<_>) =
+            datagrams.iter().map(|(_, peer)| encode(peer)).unzip();
         let mut parts: Vec<libc::iovec> = datagrams
             .iter()
             .map(|(data, _)| libc::iovec { iov_base: data.as_ptr().cast_mut().cast(), iov_len: data.len() })
             .collect();
+        let (addresses, parts) = (addresses.as_mut_ptr(), parts.as_mut_ptr());
         // SAFETY: plain data of C, for which zeros are a value.
         let mut messages: Vec<libc::mmsghdr> = datagrams.iter().map(|_| unsafe { mem::zeroed() }).collect();
         for (i, message) in messages.iter_mut().enumerate() {
-            let (address, length) = &mut addresses[i];
-            message.msg_hdr.msg_name = (&raw mut *address).cast();
-            message.msg_hdr.msg_namelen = *length;
-            message.msg_hdr.msg_iov = &raw mut parts[i];
+            message.msg_hdr.msg_name = addresses.wrapping_add(i).cast();
+            message.msg_hdr.msg_namelen = lengths[i];
+            message.msg_hdr.msg_iov = parts.wrapping_add(i);
             message.msg_hdr.msg_iovlen = 1;
         }
         let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
