@@ -44,6 +44,7 @@ const CONFINED: &[(&str, &str)] = &[("corosensei", "src/coroutine.rs"), ("pollin
 const UNSAFE_FILES: &[&str] = &[
     "src/coroutine.rs",
     "src/coroutine/grow.rs",
+    "src/future/task_waker.rs",
     "src/generator/builder.rs",
     "src/generator/core.rs",
     "src/generator/delegation.rs",

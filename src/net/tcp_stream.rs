@@ -368,6 +368,31 @@ impl Write for TcpStream {
     }
 }
 
+#[cfg(feature = "futures-io")]
+impl crate::io::nonblocking::sealed::Sealed for TcpStream {}
+
+#[cfg(feature = "futures-io")]
+impl crate::io::Nonblocking for TcpStream {
+    type Object = std::net::TcpStream;
+    const SHORT_READS_EMPTY: bool = true;
+
+    fn watched(&self) -> &Watched<std::net::TcpStream> {
+        &self.socket
+    }
+
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(recv(self.std(), buffer, RECEIVE)?.0)
+    }
+
+    fn try_write(&self, buffer: &[u8]) -> io::Result<usize> {
+        Ok(send(self.std(), buffer, SEND)?)
+    }
+
+    fn end_writing(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
 /// In whatever mode it was; its timeouts are kept.
 impl TryFrom<std::net::TcpStream> for TcpStream {
     type Error = io::Error;

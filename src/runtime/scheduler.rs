@@ -36,6 +36,7 @@ use super::signals::Signals;
 use super::task::{AnyTask, Identity, State, TaskCore, TaskKey};
 use super::timers::{TimerKey, Timers};
 use super::waiter::Waiter;
+use super::waker_cell;
 
 /// Something to do in a tick. Two words, which travel in registers: entries that are put together in memory and copied
 /// at once cost several times as much, since the copy has to wait for the parts.
@@ -235,6 +236,12 @@ impl Scheduler {
         }
     }
 
+    /// Whether a task is one of this run, which may have ended.
+    #[inline]
+    pub(crate) fn has(&self, key: TaskKey) -> bool {
+        key.scheduler == self.serial
+    }
+
     pub(crate) fn task(&self, key: TaskKey) -> Option<Rc<dyn AnyTask>> {
         let tasks = self.tasks.borrow();
         let place = tasks.get(key.index as usize)?;
@@ -298,8 +305,9 @@ impl Scheduler {
         self.timers.borrow_mut().cancel(key)
     }
 
+    /// Whether the moment of a timer has not come, and it was not cancelled.
     pub(crate) fn timer_is_pending(&self, key: TimerKey) -> bool {
-        self.timers.borrow().is_pending(key)
+        self.timers.borrow().is_ahead(key)
     }
 
     /// Requests the cancellation of a task of this scheduler. Gives whether it was not too late.
@@ -333,6 +341,8 @@ impl Scheduler {
 
     /// Runs one tick. Gives false when there was nothing to do and nothing can happen any more.
     pub(super) fn tick(&self) -> io::Result<bool> {
+        // Of those who wait for I/O, whose readiness somebody has passed on.
+        waker_cell::wake_due();
         let mut hear = |message| self.hear(message);
         let entries = self.ready.len();
         if entries > 0 {
@@ -343,6 +353,7 @@ impl Scheduler {
                 return Ok(false);
             }
         }
+        waker_cell::wake_due();
         self.queue_due_timers();
         if let Some(limit) = self.slow_step {
             self.carry_out_timed(limit);

@@ -136,9 +136,18 @@ impl<A> Timers<A> {
     }
 
     /// Whether the timer has neither been carried out nor cancelled.
-    pub(crate) fn is_pending(&self, key: TimerKey) -> bool {
+    fn is_pending(&self, key: TimerKey) -> bool {
         let place = self.slab.get(key.index() as usize);
         place.is_some_and(|place| place.generation == key.generation() && place.live.is_some())
+    }
+
+    /// Whether its moment has not come, and it was not cancelled. One that is due but was not carried out yet is not ahead: who
+    /// sets it anew each time that he is woken would never see it fire, if he is woken in each tick.
+    pub(crate) fn is_ahead(&self, key: TimerKey) -> bool {
+        let place = self.slab.get(key.index() as usize);
+        place.is_some_and(|place| {
+            place.generation == key.generation() && place.live.as_ref().is_some_and(|live| live.in_heap)
+        })
     }
 
     fn take_live(&mut self, key: TimerKey) -> Option<Live<A>> {
@@ -201,7 +210,7 @@ mod tests {
         let mut timers = Timers::new();
         let key = timers.insert(now, 1);
         assert_eq!(timers.pop_due(now), Some(key));
-        assert!(timers.is_pending(key));
+        assert!(timers.is_pending(key) && !timers.is_ahead(key));
         assert_eq!(timers.cancel(key), Some(1));
         assert_eq!(timers.take(key), None);
     }
