@@ -340,20 +340,13 @@ impl Scheduler {
     }
 
     /// Runs one tick. Gives false when there was nothing to do and nothing can happen any more.
+    #[inline(always)]
     pub(super) fn tick(&self) -> io::Result<bool> {
-        // Of those who wait for I/O, whose readiness somebody has passed on.
-        waker_cell::wake_due();
-        let mut hear = |message| self.hear(message);
         let entries = self.ready.len();
-        if entries > 0 {
-            self.outside.look(entries, &mut hear)?;
-        } else {
-            let deadline = self.timers.borrow_mut().next_deadline();
-            if !self.outside.wait(deadline, &self.clock, &mut hear)? {
-                return Ok(false);
-            }
+        if (entries == 0 || self.outside.is_due(entries)) && !self.hear_outside(entries)? {
+            return Ok(false);
         }
-        waker_cell::wake_due();
+        self.outside.budget.renew();
         self.queue_due_timers();
         if let Some(limit) = self.slow_step {
             self.carry_out_timed(limit);
@@ -365,6 +358,27 @@ impl Scheduler {
             self.carry_out(entry);
         }
         Ok(true)
+    }
+
+    /// As [`tick`](Scheduler::tick), for who does not do it over and over.
+    #[inline(never)]
+    pub(super) fn tick_apart(&self) -> io::Result<bool> {
+        self.tick()
+    }
+
+    /// Takes what has come from outside, and waits for it where nothing is ready. Gives false when nothing can come.
+    #[inline(never)]
+    fn hear_outside(&self, entries: usize) -> io::Result<bool> {
+        let mut hear = |message| self.hear(message);
+        if entries > 0 {
+            self.outside.look(&mut hear)?;
+            waker_cell::wake_due();
+            return Ok(true);
+        }
+        let deadline = self.timers.borrow_mut().next_deadline();
+        let comes = self.outside.wait(deadline, &self.clock, &mut hear);
+        waker_cell::wake_due();
+        comes
     }
 
     /// Has the processor fetch what the next steps need.

@@ -242,7 +242,7 @@ impl List {
     }
 
     /// Completes the wait of the first that waits, and takes it out. False if nobody does.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pop_first(&self) -> bool {
         match self.first_waiting() {
             Some(first) => self.pop(first),
@@ -250,6 +250,7 @@ impl List {
         }
     }
 
+    #[inline(always)]
     fn pop(&self, first: NonNull<Node>) -> bool {
         // SAFETY: linked nodes are alive.
         let node = unsafe { first.as_ref() };
@@ -309,6 +310,7 @@ impl List {
         at
     }
 
+    #[inline(always)]
     fn unlink(&self, node: &Node) {
         let (previous, next) = (node.previous.take(), node.next.take());
         node.linked.set(false);

@@ -10,7 +10,7 @@
 //!
 //! Whoever may have woken somebody calls [`wake_due`] when nothing is locked or borrowed any more: a
 //! [`Guarded`](super::guarded::Guarded) that is shared as its guard goes, a [`Completion`](super::completion::Completion) after it
-//! has told all, the scheduler in each tick. A `Guarded` that one thread owns does not look: futures never put
+//! has told all, the scheduler when it has heard of I/O. A `Guarded` that one thread owns does not look: futures never put
 //! their nodes into one, since they come as [visitors](super::guarded::visit), for whom it is shared. So tasks among themselves
 //! pay nothing for this.
 //!

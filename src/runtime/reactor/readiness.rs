@@ -17,6 +17,7 @@ use super::super::scheduler::{Action, Scheduler, with_scheduler};
 use super::super::timers::TimerKey;
 use super::super::wait_list::{Node, State};
 use super::super::waiter::Waiter;
+use super::super::waker_cell::wake_due;
 use super::super::{clock, reactor};
 use reactor::registrations::lost;
 use reactor::{Direction, Registrations, Source};
@@ -113,6 +114,7 @@ pub(crate) fn pass_on(descriptor: BorrowedFd<'_>, source: &Source, direction: Di
         source.would_block(direction);
     } else {
         source.waiters(direction).pop_first();
+        wake_due();
     }
 }
 
@@ -122,6 +124,7 @@ pub(super) fn tell_lost(source: &Source) {
     for direction in [Direction::Read, Direction::Write] {
         source.waiters(direction).pop_all();
     }
+    wake_due();
 }
 
 /// The error of an operation that can't wait here.

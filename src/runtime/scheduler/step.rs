@@ -45,7 +45,13 @@ impl Scheduler {
     /// Runs a task until it suspends itself or ends. Gives its record when it has ended.
     #[inline(always)]
     pub(super) fn step(&self, core: &TaskCore) -> Option<Rc<dyn AnyTask>> {
-        let Some(frame) = core.frame.get().or_else(|| self.begin(core)) else { return self.finish(core) };
+        let frame = match core.frame.get() {
+            Some(frame) => frame,
+            None => match self.begin(core) {
+                Some(frame) => frame,
+                None => return self.finish(core),
+            },
+        };
         core.state.set(State::Running);
         self.current.set(Some(core.into()));
         // SAFETY: the task is not running and has not ended; `run` refuses to begin on a thread that exits, and the
