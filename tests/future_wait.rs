@@ -121,10 +121,12 @@ fn a_future_that_wakes_itself_is_polled_once_in_each_tick() {
 #[test]
 fn a_future_that_wakes_itself_does_not_keep_time_or_cancellation_away() {
     run(|| {
-        let endless = || poll_fn(|context| {
-            context.waker().wake_by_ref();
-            Poll::<()>::Pending
-        });
+        let endless = || {
+            poll_fn(|context| {
+                context.waker().wake_by_ref();
+                Poll::<()>::Pending
+            })
+        };
         let task = spawn(move || endless().wait());
         yield_now();
         assert!(task.cancel());

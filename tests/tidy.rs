@@ -88,6 +88,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/stack/size.rs",
     "src/stack/slot.rs",
     "src/stack/thread.rs",
+    "tests/future_memory.rs",
     "tests/net_limits.rs",
     "tests/overflow.rs",
     "tests/runtime_interrupt.rs",

@@ -9,7 +9,7 @@
 //! for a task's wait is here the pinned future: node and cell stay where they are until the wait is withdrawn, at the end or
 //! as the future is dropped. A future that is leaked leaves its node in the list, in memory that is leaked as well.
 //!
-//! A poll for no reason leaves the node in its place, so that the wait keeps its turn.
+//! A poll for no reason leaves the node in its place and tries nothing, so that the wait keeps its turn and takes nobody else's.
 
 use std::fmt;
 use std::future::Future;
@@ -91,21 +91,19 @@ impl<O: Independent> Future for AsFuture<O> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<O::Output> {
         assert!(!self.done, "cede: a future was polled after it was ready");
         let this = self.as_mut().project();
-        // Whom to call first, then what there is: nothing can come unheard in between.
+        // Whom to call first, then whether somebody has: nothing can come unheard in between.
         this.cell.keep(context.waker());
-        let was_rung = this.cell.take_rung();
+        if !this.cell.take_rung() && *this.registered {
+            return Poll::Pending;
+        }
         if let Some(output) = this.operation.attempt() {
             *this.done = true;
             self.withdraw();
             return Poll::Ready(output);
         }
-        if was_rung {
-            // Somebody else was faster.
-            self.as_mut().withdraw();
-        }
-        if !self.registered {
-            self.register();
-        }
+        // Where it was woken somebody else was faster.
+        self.as_mut().withdraw();
+        self.register();
         Poll::Pending
     }
 }
