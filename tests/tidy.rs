@@ -65,6 +65,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/runtime/scheduler.rs",
     "src/runtime/scheduler/step.rs",
     "src/runtime/task.rs",
+    "src/runtime/timers/action.rs",
     "src/runtime/wait_list.rs",
     "src/runtime/waiter.rs",
     "src/sync/mutex.rs",

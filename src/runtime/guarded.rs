@@ -92,20 +92,20 @@ impl<T> Guarded<T> {
             }
             self.busy.store(false, Ordering::Release);
         }
-        Guard { guarded: self, mutex: self.lock_slowly() }
+        self.lock_slowly()
     }
 
     #[cold]
     #[inline(never)]
-    fn lock_slowly(&self) -> Option<MutexGuard<'_, ()>> {
+    fn lock_slowly(&self) -> Guard<'_, T> {
         let mutex = self.mutex.lock().unwrap_or_else(PoisonError::into_inner);
         match self.owner.load(Ordering::Relaxed) {
-            SHARED => return Some(mutex),
+            SHARED => return Guard { guarded: self, mutex: Some(mutex) },
             UNOWNED if THREAD.get() != VISITOR && fences_are_to_be_had() => {
                 // Before the ownership is published, so that whoever ends it finds the owner inside.
                 self.busy.store(true, Ordering::Relaxed);
                 self.owner.store(this_thread(), Ordering::Release);
-                return None;
+                return Guard { guarded: self, mutex: None };
             }
             _ => {}
         }
@@ -123,7 +123,7 @@ impl<T> Guarded<T> {
                 turns += 1;
             }
         }
-        Some(mutex)
+        Guard { guarded: self, mutex: Some(mutex) }
     }
 }
 

@@ -9,6 +9,9 @@ use std::mem::MaybeUninit;
 /// Room in a new queue.
 const CAPACITY_MIN: usize = 64;
 
+/// Room that an empty queue keeps at most. To make more of it again costs some nanoseconds for each entry.
+const IDLE_MAX: usize = 32 * 1024;
+
 /// First in, first out. Of one thread.
 pub(super) struct RunQueue<T> {
     /// A power of two long. The entries from `head` to `tail` are initialised.
@@ -70,6 +73,22 @@ impl<T> RunQueue<T> {
         }
     }
 
+    /// The run has nothing to do: gives back what a crowd has needed.
+    #[inline]
+    pub(super) fn give_back(&self) {
+        // SAFETY: as in `push`.
+        let ring = unsafe { &mut *self.ring.get() };
+        if ring.len() > IDLE_MAX && self.len() == 0 {
+            *ring = Box::new_uninit_slice(CAPACITY_MIN);
+        }
+    }
+
+    #[cfg(test)]
+    fn room(&self) -> usize {
+        // SAFETY: as in `push`.
+        unsafe { &*self.ring.get() }.len()
+    }
+
     #[cold]
     fn grow(&self, ring: &mut Box<[MaybeUninit<T>]>) {
         let mut larger = Box::new_uninit_slice(ring.len() * 2);
@@ -112,6 +131,19 @@ mod tests {
         }
         assert!(std::iter::from_fn(|| queue.pop()).eq(expected..next));
         assert_eq!(queue.pop(), None);
+    }
+
+    #[test]
+    fn what_a_crowd_has_needed_is_given_back_once_the_queue_is_empty() {
+        let queue = RunQueue::new();
+        for round in 0..2 {
+            (0..IDLE_MAX + 1 + round).for_each(|n| queue.push(n));
+            queue.give_back();
+            assert_eq!(queue.room(), 2 * IDLE_MAX);
+            assert!(std::iter::from_fn(|| queue.pop()).eq(0..IDLE_MAX + 1 + round));
+            queue.give_back();
+            assert_eq!(queue.room(), CAPACITY_MIN);
+        }
     }
 
     #[test]

@@ -33,9 +33,9 @@ use super::prefetch;
 use super::report;
 use super::run_queue::RunQueue;
 use super::signals::Signals;
-use super::task::{AnyTask, Identity, State, TaskCore, TaskKey};
-use super::timers::{TimerKey, Timers};
-use super::waiter::Waiter;
+use super::task::{AnyTask, Identity, StackSize, State, TaskCore, TaskKey};
+pub(crate) use super::timers::Action;
+use super::timers::{TimerKey, Timers, What};
 use super::waker_cell;
 
 /// Something to do in a tick. Two words, which travel in registers: entries that are put together in memory and copied
@@ -49,18 +49,15 @@ enum Entry {
     Call(Rc<Callback>),
 }
 
-/// What a timer does.
-pub(crate) enum Action {
-    /// Wakes a task that waits for it, and takes it back when it no longer does.
-    Wake(Waiter),
-    /// Calls a function, unless it was taken back.
-    Call(Rc<Callback>),
-}
-
 struct Place {
     generation: u32,
+    /// Of a free place: the next one that is free.
+    next_free: u32,
     task: Option<Rc<dyn AnyTask>>,
 }
+
+/// The number of no place.
+const NO_PLACE: u32 = u32::MAX;
 
 /// See the head of this file.
 pub(crate) struct Scheduler {
@@ -71,7 +68,8 @@ pub(crate) struct Scheduler {
     timers: RefCell<Timers<Action>>,
     pub(crate) clock: Clock,
     tasks: RefCell<Vec<Place>>,
-    free: RefCell<Vec<u32>>,
+    /// The place in `tasks` that became free last.
+    free: Cell<u32>,
     live: Cell<usize>,
     next_id: Cell<u64>,
     current: Cell<Option<NonNull<TaskCore>>>,
@@ -137,7 +135,7 @@ impl Scheduler {
             timers: RefCell::new(Timers::new()),
             clock,
             tasks: RefCell::new(Vec::new()),
-            free: RefCell::new(Vec::new()),
+            free: Cell::new(NO_PLACE),
             live: Cell::new(0),
             next_id: Cell::new(1),
             current: Cell::new(None),
@@ -183,7 +181,7 @@ impl Scheduler {
             identity: name.map(Identity::named).map_or_else(OnceCell::new, OnceCell::from),
             spawned_at,
             context: Slot::new(context::copied()),
-            stack_size: None,
+            stack_size: StackSize::OF_RUN,
             cancels: Cell::new(0),
             masked: Cell::new(0),
             unswitchable: Cell::new(0),
@@ -194,13 +192,14 @@ impl Scheduler {
 
     /// Gives a task its place. It is the caller's to see to its first step.
     fn take_in(&self, task: Rc<dyn AnyTask>) -> NonNull<TaskCore> {
-        let free = self.free.borrow_mut().pop();
         let mut tasks = self.tasks.borrow_mut();
-        let index = free.unwrap_or_else(|| {
-            tasks.push(Place { generation: 0, task: None });
-            u32::try_from(tasks.len() - 1).expect("fewer than 2^32 tasks")
-        });
+        let mut index = self.free.get();
+        if index == NO_PLACE {
+            index = u32::try_from(tasks.len()).expect("fewer than 2^32 tasks");
+            tasks.push(Place { generation: 0, next_free: NO_PLACE, task: None });
+        }
         let place = &mut tasks[index as usize];
+        self.free.set(place.next_free);
         let key = TaskKey { scheduler: self.serial, index, generation: place.generation };
         task.core().key.set(key);
         let core = NonNull::from(task.core());
@@ -217,7 +216,7 @@ impl Scheduler {
 
     /// Has a callback called at a moment, which is not before the next tick.
     pub(crate) fn call_at(&self, when: Instant, callback: &Rc<Callback>) {
-        callback.note_timer(self.set_timer(when, Action::Call(Rc::clone(callback))));
+        callback.note_timer(self.set_timer(when, Action::call(Rc::clone(callback))));
     }
 
     /// Makes a task ready that waits. Others are left as they are.
@@ -375,6 +374,7 @@ impl Scheduler {
             waker_cell::wake_due();
             return Ok(true);
         }
+        self.ready.give_back();
         let deadline = self.timers.borrow_mut().next_deadline();
         let comes = self.outside.wait(deadline, &self.clock, &mut hear);
         waker_cell::wake_due();
@@ -486,10 +486,10 @@ impl Scheduler {
             }
             Entry::Timer(key) => {
                 let action = self.timers.borrow_mut().take(key);
-                match action {
+                match action.map(Action::what) {
                     // SAFETY: who waits for a timer takes it back before its wait returns, so it still waits.
-                    Some(Action::Wake(waiter)) => self.wake_task(unsafe { waiter.task().as_ref() }),
-                    Some(Action::Call(callback)) => self.call(callback),
+                    Some(What::Wake(task)) => self.wake_task(unsafe { task.as_ref() }),
+                    Some(What::Call(callback)) => self.call(callback),
                     None => {}
                 }
             }

@@ -40,7 +40,7 @@ impl Waiter {
     /// The record of the task that waits.
     #[inline(always)]
     fn core<'a>(self) -> &'a TaskCore {
-        debug_assert!(!self.is_cell(), "what waits here is a task");
+        assert!(!self.is_cell(), "only tasks wait for timers and blocking calls");
         // SAFETY: the task is suspended in a wait, or about to, so it has not ended, and its run owns it.
         unsafe { self.0.cast().as_ref() }
     }

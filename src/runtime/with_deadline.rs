@@ -57,7 +57,7 @@ impl<O: Operation> Operation for WithDeadline<'_, O> {
 
     fn register(mut self: Pin<&mut Self>, waiter: Waiter) {
         if let Some(deadline) = self.deadline {
-            self.timer = with_scheduler(|scheduler| scheduler.set_timer(deadline, Action::Wake(waiter)));
+            self.timer = with_scheduler(|scheduler| scheduler.set_timer(deadline, Action::wake(waiter)));
         }
         self.operation.as_mut().register(waiter);
     }

@@ -248,9 +248,14 @@ impl Class {
         }
         let mut larger = Vec::new();
         let capacity = (store.list.capacity() * 2).max(CAPACITY_MIN);
-        larger.try_reserve_exact(capacity).map_err(|_| StackError::OutOfMemory {
-            size: self.shape.get().size(),
-            source: io::ErrorKind::OutOfMemory.into(),
+        // The list of clean slots gets its room now too. Made while many slots are given back, it would lie in the heap above what
+        // those who had them have freed, and keep all that from the system.
+        let room = larger.try_reserve_exact(capacity);
+        room.and_then(|()| store.clean.try_reserve_exact(capacity - store.clean.len())).map_err(|_| {
+            StackError::OutOfMemory {
+                size: self.shape.get().size(),
+                source: io::ErrorKind::OutOfMemory.into(),
+            }
         })?;
         // SAFETY: `len` elements are initialised, the new list has room for more than these, and they do not
         // overlap.

@@ -202,7 +202,7 @@ impl Operation for Readiness<'_> {
         let this = self.project();
         let (target, direction) = (*this.target, *this.direction);
         let found = with_scheduler(|scheduler| {
-            *this.timer = this.deadline.map(|deadline| scheduler.set_timer(deadline, Action::Wake(waiter)));
+            *this.timer = this.deadline.map(|deadline| scheduler.set_timer(deadline, Action::wake(waiter)));
             let source = scheduler
                 .outside
                 .reactor()

@@ -99,7 +99,7 @@ impl Scheduler {
         // it has ended, and what its closure borrows is kept by whoever made it (scopes wait).
         let frame = unsafe {
             coroutine::build(
-                core.stack_size.or(self.stack_size),
+                core.stack_size.get().or(self.stack_size),
                 label,
                 Kind::Task,
                 |coroutine| TaskFrame { coroutine, task: pointer },
@@ -117,9 +117,9 @@ impl Scheduler {
         let mut tasks = self.tasks.borrow_mut();
         let place = &mut tasks[key.index as usize];
         place.generation = place.generation.wrapping_add(1);
+        place.next_free = self.free.replace(key.index);
         let owned = place.task.take();
         drop(tasks);
-        self.free.borrow_mut().push(key.index);
         self.live.set(self.live.get() - 1);
         core.completion.complete(|| owned.as_ref()?.failure());
         owned
