@@ -44,6 +44,7 @@ const CONFINED: &[(&str, &str)] = &[("corosensei", "src/coroutine.rs"), ("pollin
 const UNSAFE_FILES: &[&str] = &[
     "src/coroutine.rs",
     "src/coroutine/grow.rs",
+    "src/future/task_waker.rs",
     "src/generator/builder.rs",
     "src/generator/core.rs",
     "src/generator/delegation.rs",
@@ -90,6 +91,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/stack/size.rs",
     "src/stack/slot.rs",
     "src/stack/thread.rs",
+    "tests/future_memory.rs",
     "tests/io_pipe.rs",
     "tests/net_limits.rs",
     "tests/net_unix.rs",

@@ -7,6 +7,8 @@ mod attempting;
 mod by_value;
 mod duplex;
 mod failure;
+#[cfg(feature = "futures-io")]
+pub(crate) mod nonblocking;
 mod pauses;
 mod pipe;
 mod split;
@@ -17,6 +19,8 @@ mod watched;
 pub use crate::runtime::reactor::Readiness;
 pub use duplex::{Duplex, Room, duplex};
 pub use failure::{OperationError, raw_os_error};
+#[cfg(feature = "futures-io")]
+pub use nonblocking::Nonblocking;
 #[cfg(not(target_vendor = "apple"))]
 pub use pipe::make_fifo;
 pub use pipe::{PipeReader, PipeWriter, pipe};

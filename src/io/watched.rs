@@ -243,9 +243,45 @@ impl<T: AsFd> Watched<T> {
         Ok(())
     }
 
-    fn target(&self, verb: &'static str) -> Target<'_> {
+    pub(crate) fn target(&self, verb: &'static str) -> Target<'_> {
         let (registrations, object) = (&self.registrations, self.object);
         Target { descriptor: self.as_fd(), registrations, object, verb }
+    }
+
+    /// Tries an operation, unless it is known that it would block. `None` where it would.
+    #[cfg(feature = "futures-io")]
+    pub(crate) fn try_operate<R>(
+        &self,
+        direction: Direction,
+        mut f: impl FnMut() -> io::Result<R>,
+        emptied: impl Fn(&R) -> bool,
+    ) -> io::Result<Option<R>> {
+        let source = reactor::in_task(|scheduler| self.registrations.find(scheduler.outside.reactor()?))?;
+        if source.as_ref().is_some_and(|source| !source.is_ready(direction)) {
+            return Ok(None);
+        }
+        let turn = Turn { descriptor: self.as_fd(), source: source.as_deref(), direction };
+        let result = loop {
+            match f() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result,
+            }
+        };
+        match (result, turn.source) {
+            (Ok(result), source) => {
+                if let Some(source) = source
+                    && emptied(&result)
+                {
+                    source.read_was_short();
+                }
+                Ok(Some(result))
+            }
+            (Err(error), source) if error.kind() == io::ErrorKind::WouldBlock => {
+                source.inspect(|source| source.would_block(direction));
+                Ok(None)
+            }
+            (Err(error), _) => Err(error),
+        }
     }
 
     /// Carries out an operation. `emptied` says that its result shows that nothing is left to read.

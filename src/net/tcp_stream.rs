@@ -380,6 +380,31 @@ impl Write for &TcpStream {
 
 by_value!(TcpStream: Read, Write);
 
+#[cfg(feature = "futures-io")]
+impl crate::io::nonblocking::sealed::Sealed for TcpStream {}
+
+#[cfg(feature = "futures-io")]
+impl crate::io::Nonblocking for TcpStream {
+    type Object = std::net::TcpStream;
+    const SHORT_READS_EMPTY: bool = true;
+
+    fn watched(&self) -> &Watched<std::net::TcpStream> {
+        &self.socket
+    }
+
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::net::recv(self.std(), buffer, transfer::RECEIVE)?.0)
+    }
+
+    fn try_write(&self, buffer: &[u8]) -> io::Result<usize> {
+        Ok(rustix::net::send(self.std(), buffer, transfer::SEND)?)
+    }
+
+    fn end_writing(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
 /// In whatever mode it was; its timeouts are kept.
 impl TryFrom<std::net::TcpStream> for TcpStream {
     type Error = io::Error;

@@ -70,7 +70,7 @@ impl Outside {
     }
 
     /// The OS is asked before the next tick, however little is to do in it.
-    pub(super) fn look_soon(&self) {
+    pub(crate) fn look_soon(&self) {
         self.entries_since_look.set(ENTRIES_PER_LOOK);
     }
 

@@ -28,7 +28,7 @@ pub(crate) fn wait_within<O: Operation>(mut operation: Pin<&mut O>, limit: Durat
         return None;
     }
     let now = with_scheduler(|scheduler| scheduler.clock.now()).unwrap_or_else(Instant::now);
-    park::wait(pin!(WithDeadline { operation, deadline: deadline(now, limit), timer: None }))
+    park::wait_attempted(pin!(WithDeadline { operation, deadline: deadline(now, limit), timer: None }))
 }
 
 /// Waits for an operation that was attempted a moment ago, until a moment if there is one. `None` when that came first.
