@@ -12,6 +12,10 @@ use std::path::Path;
 use std::process::Command;
 use std::rc::Rc;
 
+use cede::executor::{
+    self, AsCompleted as JobsAsCompleted, Future, FutureError, Job, Map, MapOptions, Resulting,
+    ThreadPoolExecutor, TimeoutError,
+};
 use cede::generator::Builder;
 use cede::io::{Readiness, Watched};
 use cede::net::{Incoming, TcpListener, TcpStream};
@@ -113,6 +117,7 @@ fn each_public_type_crosses_threads_only_where_it_may() {
             shared().as_slice(),
             channels().as_slice(),
             streams().as_slice(),
+            executors().as_slice(),
         ]
         .concat(),
     );
@@ -341,6 +346,24 @@ fn streams() -> Vec<&'static str> {
         TcpListener: true, true;
         Incoming<'static>: true, true;
         TcpStream: true, true;
+    }
+    .into()
+}
+
+fn executors() -> Vec<&'static str> {
+    crosses_threads! {
+        ThreadPoolExecutor: true, true;
+        executor::Builder: true, true;
+        Job: true, true;
+        Future<u8>: true, true;
+        Future<Single>: true, true;
+        Future<Local>: false, false;
+        Resulting<'static, u8>: false, false;
+        FutureError: true, true;
+        TimeoutError: true, true;
+        MapOptions: true, true;
+        Map<'static, ThreadPoolExecutor, std::ops::Range<u8>, fn(u8) -> u8, Single>: true, false;
+        JobsAsCompleted<Future<Single>>: true, true;
     }
     .into()
 }
