@@ -6,7 +6,7 @@
 //! - [`futures`]: how async crates are called from here, and tasks and channels from there.
 //! - [`architecture`]: what the crate is made of, and the way of a value through it.
 //! - [`soundness`]: why safe code cannot break memory with this crate, rule by rule.
-//! - [`performance`]: where each nanosecond of a switch goes, and what was tried.
+//! - [`performance`]: where each nanosecond of a switch and each byte of a task goes, and what was tried.
 //! - [`rationale`]: what else could have been done, and why it was not.
 
 pub mod architecture;
