@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use cede::future::{AsFuture, Independent, as_future};
-use cede::sync::{Event, Lock, Queue, Semaphore, broadcast, mpsc};
+use cede::sync::{Event, Lock, PriorityQueue, Queue, Semaphore, broadcast, mpsc};
 use future_shared::trace::{panic_text, reported, silent_panic};
 use future_shared::{Calls, Count, poll};
 
@@ -33,6 +33,23 @@ fn a_waker_is_called_when_the_lock_is_free_so_it_may_use_the_same_queue() {
     queue.put_nowait(1).unwrap();
     assert_eq!(poll(&mut gets, noop()), Poll::Ready(Ok(1)));
     assert_eq!(queue.get_nowait(), Ok(2));
+}
+
+#[test]
+fn a_waker_may_use_the_same_priority_queue_whose_items_are_compared_under_a_lock() {
+    let queue = Arc::new(PriorityQueue::unbounded());
+    let (inner, seen) = (Arc::clone(&queue), Arc::new(StdMutex::new(None)));
+    let says = Arc::clone(&seen);
+    let waker = Arc::new(Calls(move || {
+        inner.put_nowait(1).unwrap();
+        *says.lock().unwrap() = Some(inner.get_nowait());
+    }))
+    .into();
+    let mut gets = boxed(queue.getting());
+    assert!(poll(&mut gets, &waker).is_pending());
+    queue.put_nowait(2).unwrap();
+    assert_eq!(*seen.lock().unwrap(), Some(Ok(1)));
+    assert_eq!(poll(&mut gets, noop()), Poll::Ready(Ok(2)));
 }
 
 #[test]
