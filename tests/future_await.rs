@@ -380,3 +380,32 @@ fn std_channels_tell_threads_what_futures_have_received() {
     receiver.join().unwrap();
     assert_eq!(told.iter().collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_job_of_an_executor_is_awaited_in_a_task_and_elsewhere_and_by_another_job() {
+    use cede::executor::{Executor, ThreadPoolExecutor};
+    let pool = Arc::new(ThreadPoolExecutor::new(1));
+    let job = pool.submit(|| 1);
+    assert_eq!(run(|| (&job).into_future().wait()).unwrap(), 1);
+    let failed = pool.submit(|| silent_panic("away"));
+    let error = smol::block_on(async { (&failed).await }).err().unwrap();
+    assert!(error.is_panic());
+    // The only thread is taken, so the job is done where it is awaited.
+    let inner = Arc::clone(&pool);
+    let outer = pool.submit(move || {
+        let job = inner.submit(|| 20);
+        smol::block_on(async { job.resulting().await.unwrap() + 1 })
+    });
+    assert_eq!(outer.result().unwrap(), 21);
+    for _ in 0..200 {
+        let jobs: Vec<_> = (0..4).map(|n| pool.submit(move || n)).collect();
+        let sum = async {
+            let mut sum = 0;
+            for job in &jobs {
+                sum += job.await.unwrap();
+            }
+            sum
+        };
+        assert_eq!(smol::block_on(sum), 6);
+    }
+}

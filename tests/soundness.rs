@@ -12,10 +12,22 @@ use std::path::Path;
 use std::process::Command;
 use std::rc::Rc;
 
+use cede::executor::{
+    self, AsCompleted as JobsAsCompleted, Future, FutureError, Job, Map, MapOptions, Resulting,
+    ThreadPoolExecutor, TimeoutError,
+};
 use cede::future::{AsFuture, WaitingForFuture};
 use cede::generator::Builder;
-use cede::io::{Readiness, Watched};
-use cede::net::{Incoming, TcpListener, TcpStream};
+use cede::io::{
+    Duplex, Joined, OperationError, OwnedReadHalf, OwnedWriteHalf, PipeReader, PipeWriter, ReadHalf,
+    Readiness, ReuniteError, Room, Stderr, StderrLock, Stdin, StdinLines, StdinLock, Stdout, StdoutLock,
+    Watched, WriteHalf,
+};
+use cede::net::unix::{PeerCredentials, ReceivedWithDescriptors, UnixDatagram, UnixListener, UnixStream};
+use cede::net::{
+    Datagram, DatagramBatch, Datagrams, Incoming, KeepAlive, TcpConnector, TcpListener, TcpSocket, TcpStream,
+    UdpSocket,
+};
 use cede::runtime::{
     self, CancelWait, Handle, RemoteJoinError, RemoteJoinHandle, RemoteJoining, RunEnded, Waiter,
 };
@@ -114,6 +126,7 @@ fn each_public_type_crosses_threads_only_where_it_may() {
             shared().as_slice(),
             channels().as_slice(),
             streams().as_slice(),
+            executors().as_slice(),
             futures().as_slice(),
             streams_with_features().as_slice(),
         ]
@@ -346,9 +359,61 @@ fn streams() -> Vec<&'static str> {
     crosses_threads! {
         Watched<std::net::TcpStream>: true, true;
         Readiness<'static>: false, false;
+        OperationError: true, true;
         TcpListener: true, true;
         Incoming<'static>: true, true;
         TcpStream: true, true;
+        TcpSocket: true, true;
+        TcpConnector: true, true;
+        KeepAlive: true, true;
+        UdpSocket: true, true;
+        DatagramBatch: true, true;
+        Datagrams<'static>: true, true;
+        Datagram<'static>: true, true;
+        UnixStream: true, true;
+        UnixListener: true, true;
+        cede::net::unix::Incoming<'static>: true, true;
+        UnixDatagram: true, true;
+        PeerCredentials: true, true;
+        ReceivedWithDescriptors: true, true;
+        PipeReader: true, true;
+        PipeWriter: true, true;
+        Duplex: true, true;
+        Room<'static>: false, false;
+        ReadHalf<'static, TcpStream>: true, true;
+        WriteHalf<'static, TcpStream>: true, true;
+        ReadHalf<'static, Single>: false, false;
+        OwnedReadHalf<TcpStream>: true, true;
+        OwnedWriteHalf<TcpStream>: true, true;
+        OwnedReadHalf<Single>: false, false;
+        ReuniteError<TcpStream>: true, true;
+        Joined<u8, u8>: true, true;
+        Joined<u8, Local>: false, false;
+        Stdin: true, true;
+        StdinLines: true, true;
+        StdinLock: false, true;
+        Stdout: true, true;
+        StdoutLock: false, true;
+        Stderr: true, true;
+        StderrLock: false, true;
+    }
+    .into()
+}
+
+fn executors() -> Vec<&'static str> {
+    crosses_threads! {
+        ThreadPoolExecutor: true, true;
+        executor::Builder: true, true;
+        Job: true, true;
+        Future<u8>: true, true;
+        Future<Single>: true, true;
+        Future<Local>: false, false;
+        Resulting<'static, u8>: false, false;
+        FutureError: true, true;
+        TimeoutError: true, true;
+        MapOptions: true, true;
+        Map<'static, ThreadPoolExecutor, std::ops::Range<u8>, fn(u8) -> u8, Single>: true, false;
+        JobsAsCompleted<Future<Single>>: true, true;
     }
     .into()
 }

@@ -18,6 +18,7 @@ pub(crate) mod operation;
 pub(crate) mod outcome;
 mod outside;
 pub(crate) mod park;
+pub(crate) mod pool;
 mod prefetch;
 pub(crate) mod reactor;
 mod remote;

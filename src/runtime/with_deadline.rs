@@ -31,6 +31,18 @@ pub(crate) fn wait_within<O: Operation>(mut operation: Pin<&mut O>, limit: Durat
     park::wait_attempted(pin!(WithDeadline { operation, deadline: deadline(now, limit), timer: None }))
 }
 
+/// Waits for an operation that was attempted a moment ago, until a moment if there is one. `None` when that came first.
+#[inline]
+pub(crate) fn wait_until<O: Operation>(
+    operation: Pin<&mut O>,
+    deadline: Option<Instant>,
+) -> Option<O::Output> {
+    match deadline {
+        None => Some(park::wait_attempted(operation)),
+        deadline => park::wait_attempted(pin!(WithDeadline { operation, deadline, timer: None })),
+    }
+}
+
 /// An operation that gives up when a moment has come.
 struct WithDeadline<'a, O> {
     operation: Pin<&'a mut O>,
