@@ -20,6 +20,7 @@ use crate::runtime::operation::{CancelWait, Operation, sealed};
 use crate::runtime::scheduler::with_scheduler;
 use crate::runtime::wait_list::{List, Node};
 use crate::runtime::waiter::Waiter;
+use crate::runtime::waker_cell::wake_due;
 use crate::runtime::with_deadline::wait_within;
 use crate::runtime::{deadline, park};
 
@@ -120,6 +121,7 @@ impl<S> Held<'_, S> {
         if blocked > 0 {
             self.changed.notify_all();
         }
+        wake_due();
     }
 }
 

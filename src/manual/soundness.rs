@@ -76,6 +76,14 @@
 //!
 //! Tests: `a_node_that_leaves_takes_itself_out_wherever_it_stands`, `a_callback_is_owned_by_the_list_until_it_is_taken_out`.
 //!
+//! Where an operation is awaited as a future ([`AsFuture`](crate::future::AsFuture)) the pinned future is what the stack is elsewhere: its destructor takes the node out, and
+//! one that is leaked keeps its memory, and so its node. A list may then be dropped, or moved, with the node in it: nodes don't point to
+//! their list, and nobody polls such a future again. Nodes may cross threads for that, since what can be reached from two threads
+//! is touched under the lock of the list.
+//!
+//! Tests: `a_future_that_is_leaked_keeps_its_turn_and_nothing_else`, `a_future_is_dropped_while_its_waker_is_called_on_another_thread`,
+//! `a_future_moves_between_threads_from_poll_to_poll`.
+//!
 //! # What threads share
 //!
 //! Tasks of several runs may wait for one lock or queue. Its state, with the lists of those who wait, lies in a
@@ -105,9 +113,11 @@
 //! comes late finds nobody. No code of users runs under such a lock, neither a destructor nor a `Clone` nor a comparison, and so it is
 //! not entered twice; what is to be dropped is taken out, and dropped without it. Where users' code has to run while a thing changes, as
 //! the comparisons of a [`PriorityQueue`](crate::sync::PriorityQueue) do, that has a mutex of its own, in which nothing waits, and which refuses the
-//! thread that is inside already.
+//! thread that is inside already. The std waker of a future is code of users as well: it is taken out under the lock, and called when
+//! no lock is held any more.
 //!
-//! Tests: `the_first_thread_owns_it_until_another_comes`, `a_second_thread_waits_until_the_owner_has_come_out`,
+//! Tests: `a_waker_is_called_when_the_lock_is_free_so_it_may_use_the_same_queue`,
+//! `a_waker_may_use_the_same_priority_queue_whose_items_are_compared_under_a_lock`, `the_first_thread_owns_it_until_another_comes`, `a_second_thread_waits_until_the_owner_has_come_out`,
 //! `nothing_is_lost_while_the_ownership_ends`, `two_runs_on_two_threads_hand_items_to_each_other`,
 //! `a_task_of_another_run_of_the_thread_is_woken_in_its_own_run`, `cancelled_waiters_of_two_threads_lose_no_turn`.
 //!
@@ -139,6 +149,9 @@
 //! ```
 //!
 //! Tests: `an_outer_yielder_is_refused_in_every_kind_of_inner_stack`, `tests/attack_foreign_stacks.rs`, `tests/task_misuse.rs`.
+//!
+//! While a task polls a future it may not be suspended either, as if in `no_switch`: see [`futures`](super::futures).
+//! Tests: `a_poll_that_wants_to_suspend_is_refused_loudly`, `a_generator_can_not_yield_out_of_a_poll`.
 //!
 //! # Who may be resumed
 //!
