@@ -51,6 +51,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/generator/record.rs",
     "src/generator/scoped.rs",
     "src/generator/yielder.rs",
+    "src/runtime/blocking/scoped.rs",
     "src/runtime/context.rs",
     "src/runtime/guarded.rs",
     "src/runtime/holder.rs",

@@ -18,6 +18,8 @@
 //!
 //! Jobs and results never run or drop under a lock.
 
+mod scoped;
+
 use std::cell::OnceCell;
 use std::fmt;
 use std::io;
@@ -41,6 +43,8 @@ pub(super) const THREADS_MAX: usize = 256;
 
 /// How long a thread stays that has nothing to do.
 pub(super) const IDLE_MAX: Duration = Duration::from_secs(10);
+
+pub use scoped::unblock_scoped;
 
 static POOL: LazyLock<Arc<Pool>> = LazyLock::new(|| pool(THREADS_MAX, IDLE_MAX));
 
@@ -92,14 +96,7 @@ pub(crate) fn lend_a_thread(work: Arc<dyn Work>) {
 
 /// As [`unblock`], with an error in place of its own panics.
 pub(crate) fn try_unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
-    if let Some(refusal) = park::refusal() {
-        return Err(io::Error::other(refusal.to_string()));
-    }
-    let (sender, ticket, pool) = with_scheduler(|scheduler| {
-        let outside = &scheduler.outside;
-        (outside.inbox.sender(), outside.jobs.ticket(), outside.jobs.pool())
-    })
-    .ok_or_else(|| io::Error::other(park::Refusal::NoTask.to_string()))?;
+    let (sender, ticket, pool) = outlets()?;
     let stage = Mutex::new(Stage::Queued(f, sender, ticket));
     let job = Arc::new(Job { stage, waiter: Mutex::new(None) });
     if let Err((work, reason)) = pool.submit(Arc::clone(&job) as Arc<dyn Work>) {
@@ -108,6 +105,28 @@ pub(crate) fn try_unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'sta
     match park::wait(pin!(Unblocking { job }))? {
         Ok(value) => Ok(value),
         Err(payload) => panic::resume_unwind(payload),
+    }
+}
+
+/// What a job of the current task needs, which may wait.
+fn outlets() -> io::Result<(Sender, Ticket, Arc<Pool>)> {
+    if let Some(refusal) = park::refusal() {
+        return Err(io::Error::other(refusal.to_string()));
+    }
+    with_scheduler(|scheduler| {
+        let outside = &scheduler.outside;
+        (outside.inbox.sender(), outside.jobs.ticket(), outside.jobs.pool())
+    })
+    .ok_or_else(|| io::Error::other(park::Refusal::NoTask.to_string()))
+}
+
+/// What a task is told whose job is refused.
+fn error_of(reason: &Refusal) -> io::Error {
+    match reason {
+        Refusal::NoThread(error) => {
+            io::Error::new(error.kind(), format!("no thread can be had for a blocking call: {error}"))
+        }
+        _ => io::Error::other("the threads for blocking calls have been ended"),
     }
 }
 
@@ -154,14 +173,7 @@ impl<F: FnOnce() -> T + Send, T: Send> Work for Job<F, T> {
     fn refuse(self: Arc<Self>, reason: &Refusal) {
         let stage = std::mem::replace(&mut *lock(&self.stage), Stage::Running);
         if let Stage::Queued(f, sender, ticket) = stage {
-            let error = match reason {
-                Refusal::NoThread(error) => {
-                    let message = format!("no thread can be had for a blocking call: {error}");
-                    io::Error::new(error.kind(), message)
-                }
-                _ => io::Error::other("the threads for blocking calls have been ended"),
-            };
-            self.finish(Err(error), &sender, &Busy::nowhere());
+            self.finish(Err(error_of(reason)), &sender, &Busy::nowhere());
             drop((f, sender, ticket));
         } else {
             *lock(&self.stage) = Stage::Over;

@@ -34,7 +34,7 @@ pub(crate) mod wait_list;
 pub(crate) mod waiter;
 pub(crate) mod with_deadline;
 
-pub use blocking::unblock;
+pub use blocking::{unblock, unblock_scoped};
 pub use builder::{Builder, OnDeadlock};
 pub use handle::{Handle, RunEnded};
 pub use operation::Operation;
