@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -115,13 +115,8 @@ fn a_call_that_runs_is_waited_for_before_its_task_unwinds_and_the_run_goes_on_me
 #[test]
 fn a_call_is_waited_for_by_the_end_of_its_run() {
     let (ended, gone) = (AtomicBool::new(false), AtomicBool::new(false));
-    let (begin, begun) = mpsc::channel();
-    let (release, released) = mpsc::channel::<()>();
+    let ((begin, begun), (release, released)) = (mpsc::channel(), mpsc::channel::<()>());
     let released = Mutex::new(released);
-    let releaser = thread::spawn(move || {
-        begun.recv().unwrap();
-        release.send(()).unwrap();
-    });
     let result = panic::catch_unwind(AssertUnwindSafe(|| {
         cede::run(|| {
             cede::scope(|s| {
@@ -134,29 +129,68 @@ fn a_call_is_waited_for_by_the_end_of_its_run() {
                     });
                 });
                 cede::yield_now();
+                begun.recv().unwrap();
+                thread::spawn(move || release.send(()).unwrap());
                 silent();
             })
         })
     }));
     assert!(result.is_err());
     assert!(ended.load(Ordering::SeqCst) && gone.load(Ordering::SeqCst));
-    releaser.join().unwrap();
+}
+
+#[test]
+fn a_run_does_not_come_back_while_a_task_that_it_leaves_lends_something() {
+    thread_local!(static LENT: Mutex<Vec<u32>> = const { Mutex::new(Vec::new()) });
+    let ended = Arc::new(AtomicBool::new(false));
+    let ends = Arc::clone(&ended);
+    // The thread's locals go with it, and the runner is leaked.
+    let thread = thread::spawn(move || {
+        let runner = Runner::new();
+        runner
+            .run(|| {
+                let (begin, begun) = mpsc::channel();
+                cede::spawn(move || {
+                    LENT.with(|lent| {
+                        unblock_scoped(|| {
+                            begin.send(()).unwrap();
+                            for n in 0..1000 {
+                                lent.lock().unwrap().push(n);
+                                thread::yield_now();
+                            }
+                            ends.store(true, Ordering::SeqCst);
+                        });
+                    });
+                });
+                cede::yield_now();
+                begun.recv().unwrap();
+            })
+            .unwrap();
+        std::mem::forget(runner);
+        assert!(ended.load(Ordering::SeqCst));
+    });
+    thread.join().unwrap();
 }
 
 #[test]
 fn a_timeout_around_a_call_comes_when_it_has_ended() {
-    let runner = Runner::builder().build();
-    let text = String::from("borrowed");
-    let result = runner.run(|| {
+    let (text, (open, gate)) = (String::from("borrowed"), mpsc::channel::<()>());
+    let gate = Mutex::new(gate);
+    let result = cede::run(|| {
+        cede::spawn(move || {
+            // In the meantime the timer has rung.
+            (0..10).for_each(|_| cede::yield_now());
+            // Nobody is there where the call was taken back before it began.
+            let _ = open.send(());
+        });
         cede::timeout(Duration::ZERO, || {
             unblock_scoped(|| {
-                thread::yield_now();
+                gate.lock().unwrap().recv().unwrap();
                 text.len()
             })
         })
     });
-    // Either it was taken back before it began, or it ran to its end.
-    assert!(result.unwrap().is_err());
+    assert!(result.is_err());
 }
 
 #[test]

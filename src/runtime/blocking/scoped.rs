@@ -13,8 +13,11 @@
 //!
 //! The function has been called and dropped, and the result is in its place, before the stage is DONE; from then on the thread touches nothing that
 //! is borrowed. A cancellation of a call that runs is kept until it is done, so that the run goes on meanwhile. What is left
-//! by any other unwind, of which there should be none, blocks its thread until the function has returned. A task whose stack is given
-//! up never returns from here, and what it borrows is leaked with it.
+//! by any other unwind, of which there should be none, blocks its thread until the function has returned.
+//!
+//! A task may also never come back from the call: its run has ended without it, or it is given up. Its stack stays, but what a
+//! thread-local has lent it goes with the thread. So no run comes back to its caller while such a call is under way
+//! (`Entered`), whatever becomes of the task.
 
 use std::fmt;
 use std::io;
@@ -23,7 +26,7 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
-use super::{Ticket, error_of, lock, outlets};
+use super::{Kind, Ticket, error_of, lock, outlets};
 use crate::runtime::context;
 use crate::runtime::inbox::Sender;
 use crate::runtime::operation::{CancelWait, Operation, sealed};
@@ -39,6 +42,9 @@ use crate::runtime::waiter::Waiter;
 ///
 /// A function that has not begun is dropped, and the task unwinds. One that has is waited for, since it uses what the unwind
 /// would drop; then the task unwinds, and what the function gave is dropped.
+///
+/// A run does not come back to its caller before all such functions of its tasks have ended, those of tasks that it leaves behind
+/// included.
 ///
 /// # Panics
 ///
@@ -63,7 +69,7 @@ pub fn unblock_scoped<T: Send>(f: impl FnOnce() -> T + Send) -> T {
 }
 
 fn lend<T: Send, F: FnOnce() -> T + Send>(f: F) -> Outcome<T> {
-    let (sender, ticket, pool) = outlets()?;
+    let (sender, ticket, pool) = outlets(Kind::Lending)?;
     let stage = Stage::Queued(f, sender, ticket);
     let job = Arc::new(Job { stage: Mutex::new(stage), done: Condvar::new(), waiter: Mutex::new(None) });
     // From here on its destructor sees to it that nothing is left behind.
