@@ -52,6 +52,7 @@ pub mod stack;
 
 mod coroutine;
 pub mod executor;
+pub mod future;
 pub mod generator;
 pub mod io;
 pub mod manual;
