@@ -54,6 +54,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/generator/yielder.rs",
     "src/net/datagram_batch.rs",
     "src/net/unix/credentials.rs",
+    "src/runtime/blocking/scoped.rs",
     "src/runtime/context.rs",
     "src/runtime/guarded.rs",
     "src/runtime/holder.rs",

@@ -65,6 +65,18 @@
 //! Tests: `tests/task_scope.rs`, `tests/ui/task_scope_child_outlives_its_data.rs` and its neighbours,
 //! `a_main_task_that_swallows_every_cancellation_aborts_with_a_message`, `a_task_that_swallows_every_cancellation_is_given_up_named_and_leaked`.
 //!
+//! # A thread borrows from a task
+//!
+//! The function of [`unblock_scoped`](crate::unblock_scoped) runs on another thread and borrows from the task that waits for it. The call is
+//! not left before the function has returned and is gone: a cancellation takes it back where it has not begun, and is kept until
+//! it has ended where it has. A task that is leaked keeps its stack, but a thread-local that it has lent goes with its thread; so no run comes
+//! back to its caller, and no thread can end, while such a function is under way, whatever has become of the task. A function that
+//! waits for what only the caller of the run would do later therefore waits for ever.
+//!
+//! Jobs of [executors](crate::executor) and the functions of [`unblock`](crate::unblock) own all that they use.
+//!
+//! Tests: `tests/blocking_scoped.rs`, among them `a_run_does_not_come_back_while_a_task_that_it_leaves_lends_something`.
+//!
 //! # A wait lies on the stack of who waits
 //!
 //! A node in the list of what it waits for, and no allocation. It is taken out before the wait returns, by a guard, so also when the wait
@@ -100,6 +112,7 @@
 //! | in a task's record: its run and its key, which never change | any thread, while the task can't have left its wait: under the lock of the list |
 //! | all else of a task, its run queue, its timers | its thread |
 //! | the inbox of a run | any thread, under its lock |
+//! | the state of a job, and who waits for it | any thread, under its lock |
 //! | a `Completion` and its callbacks | one thread; no type that has one is `Send` |
 //!
 //! The owner of a `Guarded` enters with plain loads and stores: it writes that it is inside, then reads who the owner is. Who
