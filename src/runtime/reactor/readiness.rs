@@ -15,6 +15,7 @@ use super::super::park;
 use super::super::scheduler::{Scheduler, with_scheduler};
 use super::super::wait_list::{Node, State};
 use super::super::waiter::Waiter;
+use super::super::waker_cell::wake_due;
 use super::super::{clock, reactor};
 use reactor::registrations::lost;
 use reactor::{Direction, Registrations, Source};
@@ -117,6 +118,7 @@ fn pass_on_to_others(descriptor: BorrowedFd<'_>, source: &Source, direction: Dir
         source.would_block(direction);
     } else {
         source.waiters(direction).pop_first();
+        wake_due();
     }
 }
 
@@ -126,6 +128,7 @@ pub(super) fn tell_lost(source: &Source) {
     for direction in [Direction::Read, Direction::Write] {
         source.waiters(direction).pop_all();
     }
+    wake_due();
 }
 
 /// The error of an operation that can't wait here.
