@@ -16,7 +16,8 @@ use cede::generator::Builder;
 use cede::io::{Readiness, Watched};
 use cede::net::{Incoming, TcpListener, TcpStream};
 use cede::runtime::{
-    self, CancelWait, Handle, RemoteJoinError, RemoteJoinHandle, RemoteJoining, RunEnded, Waiter,
+    self, CancelWait, Handle, RemoteJoinError, RemoteJoinHandle, RemoteJoining, RunEnded, Runtime,
+    RuntimeBuilder, Waiter,
 };
 use cede::stack::{StackError, Stats};
 use cede::sync::{
@@ -30,8 +31,9 @@ use cede::sync::{
     WritingRwLock, broadcast, mpsc, oneshot, watch,
 };
 use cede::task::{
-    self, AsCompleted, CallHandle, Context, ContextVar, DoneCallback, End, First, Gather, GatherResults,
-    InvalidState, Joining, Promise, Race, ReturnWhen, Shield, Token, Waited,
+    self, AnyScope, AsCompleted, CallHandle, Context, ContextVar, DoneCallback, End, First, Gather,
+    GatherResults, InvalidState, Joining, Promise, Race, ReturnWhen, ScopedRemoteJoinHandle, Shield, Token,
+    Waited,
 };
 use cede::time::{After, Timeout, TimeoutOver};
 use cede::{
@@ -166,6 +168,8 @@ fn tasks() -> Vec<&'static str> {
     crosses_threads! {
         Runner: false, false;
         runtime::Builder: false, false;
+        Runtime: true, true;
+        RuntimeBuilder: true, true;
         OnDeadlock: true, true;
         RunError: true, true;
         Deadlock: true, true;
@@ -205,6 +209,9 @@ fn tasks() -> Vec<&'static str> {
         TaskGroup: false, false;
         Scope<'static, 'static>: false, false;
         ScopedJoinHandle<'static, u8>: false, false;
+        AnyScope<'static, 'static>: true, true;
+        ScopedRemoteJoinHandle<'static, u8>: true, true;
+        ScopedRemoteJoinHandle<'static, Local>: false, false;
         GroupError: false, false;
         SpawnError: true, true;
         Cancelled: true, true;

@@ -173,6 +173,12 @@ impl Inbox {
         Ok(())
     }
 
+    /// Has the scheduler look at what is not in its inbox, and not sleep before it has.
+    pub(super) fn poke(&self) {
+        self.any.store(true, Ordering::SeqCst);
+        self.notify();
+    }
+
     /// Ends the sleep that is going on, if there is one.
     fn notify(&self) {
         let slept = self.state.compare_exchange(ASLEEP, NOTIFIED, Ordering::SeqCst, Ordering::SeqCst);
