@@ -134,7 +134,9 @@ impl Scheduler {
         } else {
             let hope = seat.lose_hope();
             if seat.is_first() && seat.is_at_a_standstill() {
-                return Ok(false);
+                // What the others have poked it for is this.
+                self.outside.inbox.drain(&mut hear);
+                return Ok(heard);
             }
             self.outside.rest(None, false, &mut hear)?;
             drop(hope);
