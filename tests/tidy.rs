@@ -97,6 +97,7 @@ const UNSAFE_FILES: &[&str] = &[
     "tests/overflow.rs",
     "tests/runtime_interrupt.rs",
     "tests/sync_memory.rs",
+    "tests/workers_idle.rs",
 ];
 
 /// Single-file examples that do a whole job and may be longer than the others.

@@ -61,15 +61,16 @@ struct State {
     waiters: List,
 }
 
-/// The crowd of a group, which has none yet. In a run.
-pub(super) fn of(group: &Rc<GroupCore>) -> Arc<Crowd> {
+/// The crowd of a group, which has none yet. In a run. `aborting`: the group takes no more tasks.
+pub(super) fn of(group: &Rc<GroupCore>, aborting: bool) -> Arc<Crowd> {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let home = with_scheduler(|scheduler| Arc::clone(&scheduler.outside.inbox));
     let home = home.unwrap_or_else(|| panic!("cede: tasks live inside a run: call this inside cede::run"));
     // Where the thread's locals are gone, no group of it is told anything, and nothing runs there.
     let _ = GROUPS.try_with(|groups| groups.borrow_mut().insert(number, Rc::downgrade(group)));
-    Arc::new(Crowd { group: number, home, state: Mutex::default() })
+    let state = State { aborting, ..State::default() };
+    Arc::new(Crowd { group: number, home, state: Mutex::new(state) })
 }
 
 /// Its group is over, and is not to be told of failures any more.

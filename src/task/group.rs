@@ -129,7 +129,7 @@ impl GroupCore {
 
     /// Its children that may run on other workers.
     pub(super) fn crowd(self: &Rc<Self>) -> &Arc<Crowd> {
-        self.crowd.get_or_init(|| crowd::of(self))
+        self.crowd.get_or_init(|| crowd::of(self, self.aborting.get()))
     }
 
     fn crowd_has_children(&self) -> bool {
