@@ -51,6 +51,7 @@ compile_error!(
 pub mod stack;
 
 mod coroutine;
+pub mod future;
 pub mod generator;
 pub mod io;
 pub mod manual;

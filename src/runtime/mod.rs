@@ -32,6 +32,7 @@ pub(crate) mod task;
 mod timers;
 pub(crate) mod wait_list;
 pub(crate) mod waiter;
+pub(crate) mod waker_cell;
 pub(crate) mod with_deadline;
 mod workers;
 

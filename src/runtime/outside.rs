@@ -70,22 +70,25 @@ impl Outside {
     }
 
     /// The OS is asked before the next tick, however little is to do in it.
-    pub(super) fn look_soon(&self) {
+    pub(crate) fn look_soon(&self) {
         self.entries_since_look.set(ENTRIES_PER_LOOK);
     }
 
-    /// A tick with something to do begins: takes what other threads have sent and, every now and then, what the OS reports.
-    /// Does not wait.
-    #[inline]
-    pub(super) fn look(&self, entries: usize, hear: Hear<'_>) -> io::Result<()> {
-        self.budget.renew();
+    /// A tick with so much to do begins: whether it is time to [`look`](Outside::look) first.
+    #[inline(always)]
+    pub(super) fn is_due(&self, entries: usize) -> bool {
         let since = self.entries_since_look.get() + entries;
         self.entries_since_look.set(since);
-        if since >= ENTRIES_PER_LOOK
-            && let Some(reactor) = self.reactor.get()
-        {
+        since >= ENTRIES_PER_LOOK || self.inbox.has_messages()
+    }
+
+    /// Takes what other threads have sent and, every now and then, what the OS reports. Does not wait.
+    pub(super) fn look(&self, hear: Hear<'_>) -> io::Result<()> {
+        if self.entries_since_look.get() >= ENTRIES_PER_LOOK {
             self.entries_since_look.set(0);
-            reactor.wait(Some(Duration::ZERO))?;
+            if let Some(reactor) = self.reactor.get() {
+                reactor.wait(Some(Duration::ZERO))?;
+            }
         }
         self.inbox.drain(hear);
         Ok(())
@@ -95,11 +98,11 @@ impl Outside {
     /// deadline and nothing can come. May return early for no reason.
     pub(super) fn wait(&self, deadline: Option<Instant>, clock: &Clock, hear: Hear<'_>) -> io::Result<bool> {
         self.entries_since_look.set(0);
-        self.budget.renew();
         let Some(deadline) = deadline else { return self.sleep(None, hear) };
         if let Clock::Virtual(_) = clock {
             let mut heard = false;
-            self.look(ENTRIES_PER_LOOK, &mut |message| {
+            self.look_soon();
+            self.look(&mut |message| {
                 heard = true;
                 hear(message);
             })?;
@@ -130,7 +133,6 @@ impl Outside {
     /// that he will send something; then the last of those who have wakes it, too.
     pub(super) fn rest(&self, timeout: Option<Duration>, expects: bool, hear: Hear<'_>) -> io::Result<bool> {
         self.entries_since_look.set(0);
-        self.budget.renew();
         let longest = timeout.unwrap_or(Duration::MAX);
         if self.reactor.get().is_none() && !self.inbox.needs_reactor(Some(longest)) {
             self.inbox.nap(longest);

@@ -18,6 +18,7 @@ mod work;
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Deref;
 use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
@@ -138,7 +139,13 @@ impl<T> RemoteJoinHandle<T> {
 
     /// The operation behind [`join`](RemoteJoinHandle::join), for `select!`.
     pub fn joining(&self) -> RemoteJoining<'_, T> {
-        RemoteJoining { shared: self.shared(), node: Node::default(), promise: None }
+        RemoteJoining { task: Of::Borrowed(self.shared()), node: Node::default(), promise: None }
+    }
+
+    /// The same for who has no more use for the handle.
+    pub(crate) fn into_joining(self) -> RemoteJoining<'static, T> {
+        let task = Of::Owned(self.joint, PhantomData);
+        RemoteJoining { task, node: Node::default(), promise: None }
     }
 
     /// Blocks the thread.
@@ -186,10 +193,27 @@ impl<T> fmt::Debug for RemoteJoinHandle<T> {
     }
 }
 
+/// The task that is joined.
+enum Of<'a, T> {
+    Borrowed(&'a Shared<T>),
+    Owned(Arc<dyn Joint<T>>, PhantomData<Mutex<T>>),
+}
+
+impl<T> Deref for Of<'_, T> {
+    type Target = Shared<T>;
+
+    fn deref(&self) -> &Shared<T> {
+        match self {
+            Of::Borrowed(shared) => shared,
+            Of::Owned(joint, _) => joint.shared(),
+        }
+    }
+}
+
 pin_project! {
     /// The operation of [`RemoteJoinHandle::join`].
     pub struct RemoteJoining<'a, T> {
-        shared: &'a Shared<T>,
+        task: Of<'a, T>,
         #[pin]
         node: Node,
         // While it waits for a run of another thread, which is going to end the wait: that is no deadlock.
@@ -206,7 +230,7 @@ impl<T> fmt::Debug for RemoteJoining<'_, T> {
 impl<T> RemoteJoining<'_, T> {
     /// Whether it is the task that runs.
     fn is_of_current(&self) -> bool {
-        let task = self.shared.key();
+        let task = self.task.key();
         task.is_some() && with_scheduler(Scheduler::current_key).flatten() == task
     }
 }
@@ -225,7 +249,7 @@ impl<T> Operation for RemoteJoining<'_, T> {
     type Output = Result<T, RemoteJoinError>;
 
     fn attempt(self: Pin<&mut Self>) -> Option<Self::Output> {
-        if let Some(result) = self.shared.take() {
+        if let Some(result) = self.task.take() {
             return Some(result);
         }
         self.is_of_current().then(|| Err(RemoteJoinError::itself()))
@@ -233,7 +257,7 @@ impl<T> Operation for RemoteJoining<'_, T> {
 
     fn register(self: Pin<&mut Self>, waiter: Waiter) {
         let this = self.project();
-        let shared = *this.shared;
+        let shared: &Shared<T> = this.task;
         *this.promise = with_scheduler(|scheduler| {
             is_elsewhere(&shared.origin, scheduler).then(|| scheduler.outside.inbox.sender())
         })
@@ -247,14 +271,14 @@ impl<T> Operation for RemoteJoining<'_, T> {
 
     fn withdraw(self: Pin<&mut Self>) {
         let this = self.project();
-        this.shared.waiters().remove(&this.node);
+        this.task.waiters().remove(&this.node);
         *this.promise = None;
     }
 
     fn cancel(&self) -> CancelWait {
-        let answer = self.shared.waiters().cancel_wait(&self.node);
+        let answer = self.task.waiters().cancel_wait(&self.node);
         if answer == CancelWait::Unwind {
-            self.shared.cancel();
+            self.task.cancel();
         }
         answer
     }
@@ -264,6 +288,6 @@ impl<T> Operation for RemoteJoining<'_, T> {
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "joins a task that was handed to a run at {}", self.shared.origin.spawned_at)
+        write!(f, "joins a task that was handed to a run at {}", self.task.origin.spawned_at)
     }
 }

@@ -33,6 +33,7 @@ use super::super::report;
 use super::super::scheduler::{Scheduler, with_scheduler};
 use super::super::task::TaskKey;
 use super::super::wait_list::List;
+use super::super::waker_cell;
 use super::error::RemoteJoinError;
 
 /// How a task ended.
@@ -178,6 +179,7 @@ impl<T> Shared<T> {
         if before & WAITED != 0 {
             self.waiters().pop_all();
             self.ended.notify_all();
+            waker_cell::wake_due();
         }
     }
 

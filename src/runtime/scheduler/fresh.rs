@@ -14,6 +14,7 @@ use crate::runtime::inbox::Inbox;
 use crate::runtime::remote::{Fresh, FreshCall, Origin, Unbegun};
 use crate::runtime::report;
 use crate::runtime::task::TaskCore;
+use crate::runtime::waker_cell;
 use crate::runtime::workers::Seat;
 
 /// How many closures begin in one tick: enough that a tick costs nothing beside them, few enough that tasks which are woken
@@ -102,6 +103,21 @@ impl Scheduler {
         }
     }
 
+    /// Nothing is ready here: takes what has come from outside, and waits for it where there is nothing to begin either. Gives false
+    /// when nothing can come.
+    pub(super) fn hear_outside_as_worker(&self, seat: &Seat) -> io::Result<bool> {
+        let comes = if !seat.has_own() {
+            self.ready.give_back();
+            self.rest(seat)
+        } else if self.outside.is_due(BEGUN_PER_TICK) {
+            self.outside.look(&mut |message| self.hear(message)).map(|()| true)
+        } else {
+            return Ok(true);
+        };
+        waker_cell::wake_due();
+        comes
+    }
+
     /// Nothing is ready here: looks for work elsewhere, then sleeps until anything comes. Gives false, on the first worker alone, when
     /// nothing can happen any more on any of them. May come back for no reason.
     pub(super) fn rest(&self, seat: &Seat) -> io::Result<bool> {
@@ -110,7 +126,7 @@ impl Scheduler {
         }
         let inbox = &self.outside.inbox;
         if seat.search(inbox, false) {
-            self.outside.look(BEGUN_PER_TICK, &mut |message| self.hear(message))?;
+            self.outside.look(&mut |message| self.hear(message))?;
             return Ok(true);
         }
         seat.asleep(inbox, || self.sleep(seat))
