@@ -12,10 +12,13 @@
 //!
 //! In `workers_ping_pong` each side is on its thread: cede's by `spawn_on_each`; tokio's first task runs on the thread that blocks on
 //! it, which is no worker, and the second on a worker; `tokio_one_worker` has both spawned, and then they share a worker as a rule, since
-//! a task goes to the worker that wakes it. may places its coroutines as it likes.
+//! a task goes to the worker that wakes it. may places its coroutines as it likes. It is not in
+//! `workers_skynet`, for which it runs out of memory mappings: its stacks take some of their own each, of which a process may have
+//! 65,530.
 
 use std::hint::black_box;
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use criterion::measurement::WallTime;
@@ -47,9 +50,16 @@ fn measure(
     });
 }
 
-fn cede<T>(main: impl FnOnce() -> T) -> T {
-    let runtime = cede::Runtime::builder().workers(WORKERS).build().expect("two workers are possible");
-    runtime.run(main).expect("the run succeeds")
+/// Runs a task on cede's workers, which go on from one measurement to the next.
+fn cede<T: Send + 'static>(main: impl FnOnce() -> T + Send + 'static) -> T {
+    static WORKERS_OF_CEDE: OnceLock<cede::Handle> = OnceLock::new();
+    let run = WORKERS_OF_CEDE.get_or_init(|| {
+        let runtime = cede::Runtime::builder().workers(WORKERS).build().expect("two workers are possible");
+        let run = runtime.handle();
+        thread::spawn(move || runtime.run(|| cede::sleep(Duration::MAX)));
+        run
+    });
+    run.spawn(main).join().expect("no task fails")
 }
 
 fn tokio_runtime() -> tokio::runtime::Runtime {
@@ -69,7 +79,7 @@ fn set_may_up() {
 
 fn cede_ping_pong(rounds: u64) -> Duration {
     use cede::sync::mpsc;
-    cede(|| {
+    cede(move || {
         let (there, arrived) = mpsc::unbounded();
         let (back, returned) = mpsc::unbounded();
         let sides = std::sync::Mutex::new((Some((arrived, back)), Some((there, returned))));
@@ -154,7 +164,7 @@ fn ping_pong(criterion: &mut Criterion) {
 }
 
 fn cede_spawn(batches: u64) -> Duration {
-    cede(|| {
+    cede(move || {
         let begin = Instant::now();
         let mut sum = 0;
         for _ in 0..batches {
@@ -233,26 +243,16 @@ fn tokio_skynet(first: u64, leaves: u64) -> std::pin::Pin<Box<dyn Future<Output 
     })
 }
 
-fn may_skynet(first: u64, leaves: u64) -> u64 {
-    if leaves == 1 {
-        return first;
-    }
-    let part = leaves / 10;
-    let tasks: [_; 10] = std::array::from_fn(|i| may::go!(move || may_skynet(first + i as u64 * part, part)));
-    tasks.into_iter().map(|task| task.join().expect("no task fails")).sum()
-}
-
 /// How many tasks the tree has.
 const TREE: u64 = LEAVES * 10 / 9;
 
 fn skynet(criterion: &mut Criterion) {
-    set_may_up();
     let runtime = tokio_runtime();
     let mut group = criterion.benchmark_group("workers_skynet");
     let expected = LEAVES * (LEAVES - 1) / 2;
     let trees = |units: u64| units.div_ceil(TREE);
     measure(&mut group, "cede", |units| {
-        let took = cede(|| {
+        let took = cede(move || {
             let begin = Instant::now();
             (0..trees(units)).for_each(|_| assert_eq!(cede_skynet(0, LEAVES), expected));
             begin.elapsed()
@@ -264,14 +264,6 @@ fn skynet(criterion: &mut Criterion) {
         for _ in 0..trees(units) {
             let root = async { tokio::spawn(tokio_skynet(0, LEAVES)).await };
             assert_eq!(runtime.block_on(root).expect("no task fails"), expected);
-        }
-        (trees(units) * TREE, begin.elapsed())
-    });
-    measure(&mut group, "may", |units| {
-        let begin = Instant::now();
-        for _ in 0..trees(units) {
-            let root = may::go!(|| may_skynet(0, LEAVES));
-            assert_eq!(root.join().expect("no task fails"), expected);
         }
         (trees(units) * TREE, begin.elapsed())
     });
@@ -289,7 +281,7 @@ fn skewed(criterion: &mut Criterion) {
     let runtime = tokio_runtime();
     let mut group = criterion.benchmark_group("workers_skewed");
     measure(&mut group, "cede", |units| {
-        let took = cede(|| {
+        let took = cede(move || {
             let begin = Instant::now();
             for _ in 0..units {
                 let tasks: Vec<_> = (0..SKEWED).map(|number| cede::spawn_any(move || work(number))).collect();

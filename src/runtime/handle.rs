@@ -23,7 +23,8 @@ use super::workers::{Gate, Seat};
 #[error("the run has ended")]
 pub struct RunEnded(pub(super) ());
 
-/// A handle of a run, by which any thread gives it tasks and callbacks.
+/// A handle of a run, by which any thread gives it tasks and callbacks. Of a [`Runtime`](crate::Runtime), whichever worker is free takes
+/// them.
 ///
 /// It keeps neither the run alive nor its thread awake. To a run that has nothing left to do it is like a queue or a
 /// lock that is shared with other threads: where the process has any, the run waits for them, and says after a second

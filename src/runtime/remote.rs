@@ -89,7 +89,7 @@ pub(super) fn send_to(inbox: &Inbox, unbegun: Unbegun) {
     drop(inbox.call(Box::new(start)));
 }
 
-/// The handle of a task that was started by a [`Handle`](super::Handle), for any thread: `concurrent.futures.Future` as
+/// The handle of a task that was started by a [`Handle`](super::Handle), or that any worker may begin, for any thread: `concurrent.futures.Future` as
 /// `run_coroutine_threadsafe` makes it. Dropping it lets the task go on by itself.
 pub struct RemoteJoinHandle<T> {
     joint: Arc<dyn Joint<T>>,

@@ -91,7 +91,7 @@
 //!
 //! | Python | cede |
 //! |---|---|
-//! | `Pool`, `map`, `imap`, `starmap`, `apply` for computing | threads: [`unblock`](crate::runtime::unblock) or [`thread::scope`](std::thread::scope) |
+//! | `Pool`, `map`, `imap`, `starmap`, `apply` for computing | the workers of a [`Runtime`](crate::Runtime): [`par_map`](crate::task::par_map), [`spawn_any`](crate::spawn_any) |
 //! | `Process`, `start`, `join`, `terminate`, `kill`, `exitcode`, `active_children` | not there yet; [`std::process::Command`], in `unblock` where it waits |
 //! | `Queue`, `JoinableQueue`, `SimpleQueue`, `Pipe` between processes | not there yet |
 //! | `Manager`, `Value`, `Array`, `RawValue`, `RawArray`, `shared_memory` | not there yet |

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::super::task::{Failure, panic_message};
 
-/// Why a task that was started by a [`Handle`](crate::Handle) gave no value: a `JoinError` that crosses threads.
+/// Why a task that has a [`RemoteJoinHandle`](super::RemoteJoinHandle) gave no value: a `JoinError` that crosses threads.
 #[derive(Debug, Clone)]
 pub struct RemoteJoinError {
     kind: Kind,

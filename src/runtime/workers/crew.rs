@@ -9,7 +9,7 @@
 //!      └───── finds something ───┴──── a message, I/O, a timer
 //! ```
 //!
-//! A push wakes one sleeper, and only when nobody searches: who searches and finds something wakes the next, if there is more. A
+//! A push wakes one sleeper, and only when nobody searches: the last who searches wakes the next, if there is more when it stops. A
 //! sleeper is woken through its inbox, so that it costs at most one notification, and none when it is not asleep yet.
 //!
 //! No work is left while somebody sleeps: who pushes does so before it looks at `idle`, who goes to sleep registers in `idle` before it
@@ -184,10 +184,11 @@ impl Crew {
         true
     }
 
-    /// A worker searches no longer. The last one, if it has found something, has another one look for more.
-    pub(super) fn end_search(&self, found: bool) {
+    /// A worker searches no longer. The last one has another one look for what is there all the same: pushes have relied on it.
+    pub(super) fn end_search(&self) {
         let before = self.idle.fetch_sub(SEARCHER, Ordering::SeqCst);
-        if found && searchers(before) == SEARCHER && self.has_fresh() {
+        fence(Ordering::SeqCst);
+        if searchers(before) == SEARCHER && self.has_fresh() {
             self.work_came();
         }
     }

@@ -25,15 +25,16 @@ use crate::runtime::remote::Fresh;
 /// Every so often the oldest closure is taken, and the injector looked at, first.
 const TURNS_PER_FAIR_ONE: u32 = 64;
 
-/// How long a worker waits awake at most.
-const SPIN: Duration = Duration::from_micros(30);
+/// How long a worker waits awake at most: longer than another one that is awake needs to answer, shorter than it takes to wake one.
+const SPIN: Duration = Duration::from_micros(8);
 
 /// A sleep that was ended so soon by another worker would better have been a wait.
 const SOON: Duration = Duration::from_micros(60);
 
-/// How many such sleeps make a worker wait awake, and how many waits in vain it takes to stop that.
-const CREDIT_MIN: u8 = 2;
-const CREDIT_MAX: u8 = 6;
+/// So many such sleeps make a worker wait awake, and so much a wait in vain takes away again: where other processes have the
+/// processor, the answer does not come in time, and waiting for it only takes more of their time.
+const CREDIT_MIN: u8 = 4;
+const CREDIT_MAX: u8 = 8;
 
 /// See the head of this file. Of the worker's thread.
 pub(in crate::runtime) struct Seat {
@@ -138,7 +139,7 @@ impl Seat {
             return false;
         }
         let found = self.steal() || self.spin(inbox);
-        self.crew.end_search(self.has_own());
+        self.crew.end_search();
         found
     }
 
@@ -151,6 +152,7 @@ impl Seat {
         while begin.elapsed() < SPIN {
             for _ in 0..16 {
                 if inbox.has_messages() {
+                    self.earn();
                     return true;
                 }
                 std::hint::spin_loop();
@@ -159,8 +161,12 @@ impl Seat {
                 return true;
             }
         }
-        self.credit.set(self.credit.get() - 1);
+        self.credit.set(self.credit.get() - CREDIT_MIN);
         false
+    }
+
+    fn earn(&self) {
+        self.credit.set((self.credit.get() + 1).min(CREDIT_MAX));
     }
 
     /// Sleeps by `sleep`, as one that a push may wake. Comes back at once when there is work after all.
@@ -231,7 +237,7 @@ impl Seat {
     /// Another worker has ended it.
     pub(in crate::runtime) fn note_woken(&self, asleep_since: Option<Instant>) {
         if asleep_since.is_some_and(|begin| begin.elapsed() < SOON) {
-            self.credit.set((self.credit.get() + 1).min(CREDIT_MAX));
+            self.earn();
         }
     }
 
