@@ -61,11 +61,15 @@ const UNSAFE_FILES: &[&str] = &[
     "src/runtime/interrupt.rs",
     "src/runtime/park.rs",
     "src/runtime/prefetch.rs",
+    "src/runtime/remote.rs",
+    "src/runtime/remote/shared.rs",
+    "src/runtime/remote/work.rs",
     "src/runtime/run_queue.rs",
     "src/runtime/runner.rs",
     "src/runtime/reactor/epoll.rs",
     "src/runtime/reactor/portable.rs",
     "src/runtime/scheduler.rs",
+    "src/runtime/scheduler/fresh.rs",
     "src/runtime/scheduler/step.rs",
     "src/runtime/task.rs",
     "src/runtime/timers/action.rs",
@@ -73,6 +77,8 @@ const UNSAFE_FILES: &[&str] = &[
     "src/runtime/waiter.rs",
     "src/sync/mutex.rs",
     "src/sync/rwlock.rs",
+    "src/task/any_scope.rs",
+    "src/task/crowd.rs",
     "src/task/group.rs",
     "src/task/handle.rs",
     "src/task/scope.rs",
@@ -99,6 +105,7 @@ const UNSAFE_FILES: &[&str] = &[
     "tests/overflow.rs",
     "tests/runtime_interrupt.rs",
     "tests/sync_memory.rs",
+    "tests/workers_idle.rs",
 ];
 
 /// Single-file examples that do a whole job and may be longer than the others.
