@@ -12,6 +12,10 @@ use std::path::Path;
 use std::process::Command;
 use std::rc::Rc;
 
+use cede::executor::{
+    self, AsCompleted as JobsAsCompleted, Future, FutureError, Job, Map, MapOptions, Resulting,
+    ThreadPoolExecutor, TimeoutError,
+};
 use cede::future::{AsFuture, WaitingForFuture};
 use cede::generator::Builder;
 use cede::io::{
@@ -124,6 +128,7 @@ fn each_public_type_crosses_threads_only_where_it_may() {
             shared().as_slice(),
             channels().as_slice(),
             streams().as_slice(),
+            executors().as_slice(),
             futures().as_slice(),
             streams_with_features().as_slice(),
         ]
@@ -398,6 +403,24 @@ fn streams() -> Vec<&'static str> {
         StdoutLock: false, true;
         Stderr: true, true;
         StderrLock: false, true;
+    }
+    .into()
+}
+
+fn executors() -> Vec<&'static str> {
+    crosses_threads! {
+        ThreadPoolExecutor: true, true;
+        executor::Builder: true, true;
+        Job: true, true;
+        Future<u8>: true, true;
+        Future<Single>: true, true;
+        Future<Local>: false, false;
+        Resulting<'static, u8>: false, false;
+        FutureError: true, true;
+        TimeoutError: true, true;
+        MapOptions: true, true;
+        Map<'static, ThreadPoolExecutor, std::ops::Range<u8>, fn(u8) -> u8, Single>: true, false;
+        JobsAsCompleted<Future<Single>>: true, true;
     }
     .into()
 }

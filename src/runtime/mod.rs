@@ -19,6 +19,7 @@ pub(crate) mod operation;
 pub(crate) mod outcome;
 mod outside;
 pub(crate) mod park;
+pub(crate) mod pool;
 mod prefetch;
 pub(crate) mod reactor;
 pub(crate) mod remote;

@@ -180,10 +180,10 @@ impl Outside {
     }
 }
 
-/// Whether the process has threads that are neither one of these workers nor idle ones of the pool for blocking calls. Yes where the
-/// system does not tell.
+/// Whether the process has threads that are neither one of these workers nor such of pools as have nothing to do. Yes where the system
+/// does not tell.
 pub(super) fn has_other_threads(workers: usize) -> bool {
-    let own = workers + super::blocking::thread_count();
+    let own = workers + super::pool::quiet_threads();
     let threads = std::fs::read_dir("/proc/self/task").map(Iterator::count);
     !threads.is_ok_and(|threads| threads <= own)
 }
@@ -192,6 +192,7 @@ impl Drop for Outside {
     /// Waits for the blocking jobs of the run, and lets nothing in any more.
     fn drop(&mut self) {
         self.jobs.drain();
+        self.jobs.close();
         self.inbox.close();
     }
 }
