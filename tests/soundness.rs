@@ -415,7 +415,7 @@ fn executors() -> Vec<&'static str> {
         Future<u8>: true, true;
         Future<Single>: true, true;
         Future<Local>: false, false;
-        Resulting<'static, u8>: false, false;
+        Resulting<u8>: true, true;
         FutureError: true, true;
         TimeoutError: true, true;
         MapOptions: true, true;
