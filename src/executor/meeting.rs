@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
-use crate::runtime::blocking::Ticket;
+use crate::runtime::blocking::{Kind, Ticket};
 use crate::runtime::inbox::Sender;
 use crate::runtime::operation::{CancelWait, Operation, sealed};
 use crate::runtime::scheduler::with_scheduler;
@@ -204,7 +204,7 @@ impl<S, R, F: FnMut(&mut S) -> Option<R>> Operation for Until<'_, S, F> {
         if this.what.is_promised {
             *this.promise = with_scheduler(|scheduler| Promise {
                 _sender: scheduler.outside.inbox.sender(),
-                _ticket: scheduler.outside.jobs.ticket(),
+                _ticket: scheduler.outside.jobs.ticket(Kind::Awaited),
             });
         }
         let held = this.meeting.lock();
