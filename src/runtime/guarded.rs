@@ -127,15 +127,20 @@ impl<T> Guarded<T> {
     }
 }
 
+/// Out of line, so that what the owner does is inlined.
+#[cold]
+#[inline(never)]
+fn unlock_shared(mutex: MutexGuard<'_, ()>) {
+    drop(mutex);
+    waker_cell::wake_due();
+}
+
 impl<T> Drop for Guard<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
         match self.mutex.take() {
             None => self.guarded.busy.store(false, Ordering::Release),
-            Some(mutex) => {
-                drop(mutex);
-                waker_cell::wake_due();
-            }
+            Some(mutex) => unlock_shared(mutex),
         }
     }
 }
