@@ -17,7 +17,7 @@ use rustix::net::{
 
 use super::resolve::{ToSocketAddrs, for_each_address};
 use super::tcp_connect::connect_to;
-use crate::io::{Action, Readiness, Watched};
+use crate::io::{Action, Readiness, ShutDown, Watched};
 use crate::runtime::reactor::Direction;
 
 /// How many buffers one vectored call takes.
@@ -283,6 +283,12 @@ impl TcpStream {
 
     fn writing(&self) -> Action {
         Action { direction: Direction::Write, verb: "writes to", timeout: load(&self.timeouts.write) }
+    }
+}
+
+impl ShutDown for TcpStream {
+    fn shut_down(&self, how: Shutdown) -> io::Result<()> {
+        self.shutdown(how)
     }
 }
 
