@@ -45,6 +45,7 @@ fn round(count: u32, name: &str) {
     let ended = start.elapsed();
     assert_eq!(asleep.get(), 0, "all have ended");
     let [started, ended] = [started, ended].map(|took| took.as_nanos() / u128::from(count));
+    sleep(Duration::from_millis(1));
     let kept = (memory()[0] - before[0]) >> 20;
     println!("{name} {started:9} {ended:8} {resident:15} {tables:12} {kept:9} MB");
 }

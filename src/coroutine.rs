@@ -52,8 +52,10 @@ pub use grow::{grow, grow_with};
 
 use crate::stack::{self, Label, Slot, StackError};
 
-type Switch = corosensei::Coroutine<Command, Event, (), Segment>;
-type Suspender = corosensei::Yielder<Command, Event>;
+/// An [`Event`] crosses as a plain number: of the values that an enum has not, corosensei's result would take one for its own end, and so
+/// what comes back would be put together in three comparisons in place of one.
+type Switch = corosensei::Coroutine<Command, usize, (), Segment>;
+type Suspender = corosensei::Yielder<Command, usize>;
 
 /// What a coroutine is told as it is resumed. Travels in a register.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,6 +77,21 @@ pub(crate) enum Event {
     Delegating,
     /// Its entry function has returned, and it is never resumed again.
     Ended,
+}
+
+const SUSPENDED: usize = Event::Suspended as usize;
+
+impl Event {
+    /// Out of line, so that what usually happens is known by one branch, and not looked up in a value that was put together.
+    #[cold]
+    #[inline(never)]
+    fn unusual(result: CoroutineResult<usize, ()>) -> Event {
+        match result {
+            CoroutineResult::Yield(SUSPENDED) => Event::Suspended,
+            CoroutineResult::Yield(_) => Event::Delegating,
+            CoroutineResult::Return(()) => Event::Ended,
+        }
+    }
 }
 
 /// The part of a slot that corosensei uses: it ends below the header. Owns nothing.
@@ -292,8 +309,8 @@ impl Coroutine {
         // SAFETY: the coroutine is not running, so nobody else has this borrow.
         let switch = unsafe { &mut **self.switch.get() };
         match switch.resume(command) {
-            CoroutineResult::Yield(event) => event,
-            CoroutineResult::Return(()) => Event::Ended,
+            CoroutineResult::Yield(SUSPENDED) => Event::Suspended,
+            unusual => Event::unusual(unusual),
         }
     }
 
@@ -396,7 +413,7 @@ impl Coroutine {
     #[inline(always)]
     pub(crate) unsafe fn suspend(&self, event: Event) -> Command {
         // SAFETY: `suspender` was set when the coroutine began, and lies on its live stack.
-        unsafe { (*self.suspender.get()).suspend(event) }
+        unsafe { (*self.suspender.get()).suspend(event as usize) }
     }
 
     /// Drops a header whose coroutine has finished or has never begun, and gives its slot back.

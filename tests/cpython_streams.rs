@@ -11,7 +11,6 @@
 //! | `test_unclosed_resource_warnings`, `test_loop_is_closed_resource_warnings`, `test_unclosed_server_resource_warnings` | dropping closes, and is no fault |
 //! | `test_multiple_drain` | who drains holds the writer: there is one at a time |
 //! | `test_start_tls`, `test_open_connection_no_loop_ssl`, `test_open_unix_connection_no_loop_ssl` | TLS is not there |
-//! | `test_start_unix_server`, `test_open_unix_connection`, `test_open_unix_connection_error`, `UnixServerStartServingTests` | TCP only here; the reader, the writer and the server are the same |
 //! | `test_read_all_from_pipe_reader` | a pipe is a stream like others; a limit that is less than what comes is in `a_read_is_not_limited` |
 //! | `start_callback` in `test_start_server` | a handler is a function in a task; there is no other kind |
 //! | `test_eof_feed_when_closing_writer`: `at_eof` before a read | only a read finds an end |
@@ -26,7 +25,10 @@ use std::thread;
 use std::time::Duration;
 
 use cede::io::{IncompleteReadError, ReadExactlyError, ReadUntilError, StreamReader};
-use cede::net::{ServerBuilder, TcpListener, TcpReader, TcpWriter, open_connection, start_server};
+use cede::net::{
+    ServerBuilder, TcpListener, TcpReader, TcpWriter, open_connection, open_unix_connection, start_server,
+    start_unix_server,
+};
 use cede::sync::Event;
 use cede::{spawn, try_spawn, yield_now};
 
@@ -476,6 +478,37 @@ fn a_connection_that_is_refused_is_an_error() {
     let address = StdListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = cede::run(|| open_connection(address)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+}
+
+// test_start_unix_server, test_open_unix_connection, test_open_unix_connection_error, UnixServerStartServingTests
+#[test]
+fn a_client_talks_to_a_server_on_a_path() {
+    let path = std::env::temp_dir().join(format!("cede-streams-{}.sock", std::process::id()));
+    cede::run(|| -> io::Result<()> {
+        assert_eq!(open_unix_connection(&path).unwrap_err().kind(), ErrorKind::NotFound);
+        // What another left there is taken away.
+        for _ in 0..2 {
+            let server = start_unix_server(&path, |mut reader, mut writer| {
+                writer.write_nowait(&reader.readline()?)?;
+                writer.close()
+            })?;
+            let (mut reader, mut writer) = open_unix_connection(&path)?;
+            writer.write_nowait(b"hello world!\n")?;
+            writer.drain()?;
+            assert_eq!(reader.readline()?, b"hello world!\n");
+            assert_eq!(server.local_addr()?.as_pathname(), Some(&*path));
+            writer.close()?;
+            server.close();
+            server.wait_closed();
+        }
+        std::fs::remove_file(&path)?;
+        // But nothing else.
+        std::fs::write(&path, "")?;
+        let refused = start_unix_server(&path, |_, _| Ok::<_, io::Error>(()));
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::AddrInUse);
+        std::fs::remove_file(&path)
+    })
+    .unwrap();
 }
 
 // test_drain_raises

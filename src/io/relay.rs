@@ -14,7 +14,7 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 
 use super::copy::copy_counting;
-use super::shut_down::ShutDown;
+use super::split::ShutDown;
 use crate::task::try_scope;
 
 /// Copies between two streams in both directions, as [`copy_bidirectional`], and tells at any time how much it was.

@@ -12,7 +12,7 @@ use std::net::Shutdown;
 use std::ops::Deref;
 use std::sync::{Arc, Weak};
 
-use super::shut_down::ShutDown;
+use super::split::ShutDown;
 use super::stream_reader::StreamReader;
 use super::stream_writer::StreamWriter;
 

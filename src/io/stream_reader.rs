@@ -17,6 +17,7 @@
 use std::fmt;
 use std::io::{self, BufRead, Read};
 
+use super::failure::said_again;
 use super::separators::{Separators, first_match};
 use super::stream_error::{IncompleteReadError, LimitOverrunError, ReadExactlyError, ReadUntilError};
 
@@ -74,30 +75,13 @@ pub struct StreamReader<R> {
     end: usize,
     limit: usize,
     at_end: bool,
-    broken: Option<Broken>,
+    broken: Option<io::Error>,
 }
 
-/// An error that stays.
-struct Broken {
-    kind: io::ErrorKind,
-    os: Option<i32>,
-    text: String,
-}
-
-impl Broken {
-    fn of(error: &io::Error) -> Option<Self> {
-        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
-        let kind = error.kind();
-        let stays = matches!(kind, ConnectionReset | ConnectionAborted | BrokenPipe | NotConnected);
-        stays.then(|| Broken { kind, os: error.raw_os_error(), text: error.to_string() })
-    }
-
-    fn again(&self) -> io::Error {
-        match self.os {
-            Some(code) => io::Error::from_raw_os_error(code),
-            None => io::Error::new(self.kind, self.text.clone()),
-        }
-    }
+/// Whether an error says that a connection is broken, and so stays.
+fn is_broken(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
+    matches!(error.kind(), ConnectionReset | ConnectionAborted | BrokenPipe | NotConnected)
 }
 
 impl<R> StreamReader<R> {
@@ -146,7 +130,7 @@ impl<R> StreamReader<R> {
 
     /// The error that broke the connection, if one has: asyncio's `exception()`.
     pub fn error(&self) -> Option<io::Error> {
-        self.broken.as_ref().map(Broken::again)
+        self.broken.as_ref().map(said_again)
     }
 
     /// The stream, for its addresses and options: asyncio's `transport`.
@@ -216,12 +200,12 @@ impl<R: Read> StreamReader<R> {
     /// One read of the stream, where there is no end yet.
     fn read_stream(
         inner: &mut R,
-        broken: &mut Option<Broken>,
+        broken: &mut Option<io::Error>,
         at_end: &mut bool,
         room: &mut [u8],
     ) -> io::Result<usize> {
         if let Some(broken) = broken {
-            return Err(broken.again());
+            return Err(said_again(broken));
         }
         if *at_end {
             return Ok(0);
@@ -235,7 +219,7 @@ impl<R: Read> StreamReader<R> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    *broken = Broken::of(&error);
+                    *broken = is_broken(&error).then(|| said_again(&error));
                     return Err(error);
                 }
             }

@@ -22,7 +22,7 @@ use std::io::{self, IoSlice, Write};
 use std::net::Shutdown;
 use std::thread;
 
-use super::shut_down::ShutDown;
+use super::split::ShutDown;
 
 /// asyncio's marks.
 const HIGH: usize = 64 << 10;

@@ -27,7 +27,7 @@ pub trait Listener: sealed::Sealed + 'static {
     fn address(&self) -> io::Result<Self::Addr>;
 }
 
-mod sealed {
+pub(super) mod sealed {
     pub trait Sealed {}
 }
 
@@ -44,14 +44,17 @@ pub struct Accepted<S> {
 /// Ends directions of a connection, without keeping it open.
 pub(super) type Ending = Box<dyn Fn(Shutdown)>;
 
-fn ending<S: ShutDown + 'static>(stream: &Shared<S>) -> Ending {
-    let stream = stream.downgrade();
-    Box::new(move |how| {
-        if let Some(stream) = stream.upgrade() {
-            // Where the connection is over already, there is nothing to end.
-            let _ = stream.shut_down(how);
-        }
-    })
+impl<S: ShutDown + 'static> Accepted<Shared<S>> {
+    pub(super) fn new(stream: Shared<S>, peer: String) -> Self {
+        let weak = stream.downgrade();
+        let shut_down = Box::new(move |how| {
+            if let Some(stream) = weak.upgrade() {
+                // Where the connection is over already, there is nothing to end.
+                let _ = stream.shut_down(how);
+            }
+        });
+        Accepted { stream, peer, shut_down }
+    }
 }
 
 impl sealed::Sealed for TcpListener {}
@@ -64,9 +67,7 @@ impl Listener for TcpListener {
         let (stream, peer) = self.accept()?;
         // As asyncio does: what is drained goes at once.
         stream.set_nodelay(true)?;
-        let stream = Shared::new(stream);
-        let shut_down = ending(&stream);
-        Ok(Accepted { stream, peer: peer.to_string(), shut_down })
+        Ok(Accepted::new(Shared::new(stream), peer.to_string()))
     }
 
     fn address(&self) -> io::Result<SocketAddr> {

@@ -18,7 +18,8 @@
 //! kernel put a fence into all threads of the process at that moment (`membarrier`). After it either the owner has seen
 //! SHARED and takes the mutex, or `busy` tells that it is inside, and the other waits until it has come out.
 //!
-//! Where the system has no such call, the lock is SHARED from the beginning.
+//! Where the system has no such call, the lock is SHARED from the beginning. So is it from the moment a visitor comes: a future that may
+//! be polled anywhere, and whose waker is called when the lock is free again ([`WakerCell`](super::waker_cell::WakerCell)).
 //!
 //! Nothing of users runs or is dropped under it, nothing waits under it, and it is not entered twice by one thread.
 //!
@@ -33,10 +34,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, compiler_fence};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
+use super::waker_cell;
+
 /// Nobody has used it.
 const UNOWNED: u64 = u64::MAX;
 /// Several threads may use it.
 const SHARED: u64 = u64::MAX - 1;
+/// The number of a thread as long as it visits: it owns nothing then.
+const VISITOR: u64 = u64::MAX - 2;
 
 thread_local! {
     /// The number of the thread; 0 before it has one.
@@ -96,7 +101,7 @@ impl<T> Guarded<T> {
         let mutex = self.mutex.lock().unwrap_or_else(PoisonError::into_inner);
         match self.owner.load(Ordering::Relaxed) {
             SHARED => return Guard { guarded: self, mutex: Some(mutex) },
-            UNOWNED if fences_are_to_be_had() => {
+            UNOWNED if THREAD.get() != VISITOR && fences_are_to_be_had() => {
                 // Before the ownership is published, so that whoever ends it finds the owner inside.
                 self.busy.store(true, Ordering::Relaxed);
                 self.owner.store(this_thread(), Ordering::Release);
@@ -122,11 +127,20 @@ impl<T> Guarded<T> {
     }
 }
 
+/// Out of line, so that what the owner does is inlined.
+#[cold]
+#[inline(never)]
+fn unlock_shared(mutex: MutexGuard<'_, ()>) {
+    drop(mutex);
+    waker_cell::wake_due();
+}
+
 impl<T> Drop for Guard<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
-        if self.mutex.is_none() {
-            self.guarded.busy.store(false, Ordering::Release);
+        match self.mutex.take() {
+            None => self.guarded.busy.store(false, Ordering::Release),
+            Some(mutex) => unlock_shared(mutex),
         }
     }
 }
@@ -153,6 +167,18 @@ impl<T> fmt::Debug for Guarded<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Guarded(..)")
     }
+}
+
+/// Calls `f`, in which each lock that is taken becomes a shared one.
+pub(crate) fn visit<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore(u64);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            THREAD.set(self.0);
+        }
+    }
+    let _restore = Restore(THREAD.replace(VISITOR));
+    f()
 }
 
 /// The number of this thread, which no other ever has.

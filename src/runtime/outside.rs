@@ -70,7 +70,7 @@ impl Outside {
     }
 
     /// The OS is asked before the next tick, however little is to do in it.
-    pub(super) fn look_soon(&self) {
+    pub(crate) fn look_soon(&self) {
         self.entries_since_look.set(ENTRIES_PER_LOOK);
     }
 
@@ -159,10 +159,10 @@ impl Outside {
     }
 }
 
-/// Whether the process has threads that are neither this one nor idle ones of the pool for blocking calls. Yes where the system
-/// does not tell.
+/// Whether the process has threads that are neither this one nor such of pools as have nothing to do. Yes where the system does not
+/// tell.
 pub(super) fn has_other_threads() -> bool {
-    let own = 1 + super::blocking::thread_count();
+    let own = 1 + super::pool::quiet_threads();
     let threads = std::fs::read_dir("/proc/self/task").map(Iterator::count);
     !threads.is_ok_and(|threads| threads <= own)
 }
@@ -171,6 +171,7 @@ impl Drop for Outside {
     /// Waits for the blocking jobs of the run, and lets nothing in any more.
     fn drop(&mut self) {
         self.jobs.drain();
+        self.jobs.close();
         self.inbox.close();
     }
 }

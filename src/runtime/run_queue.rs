@@ -89,17 +89,20 @@ impl<T> RunQueue<T> {
         unsafe { &*self.ring.get() }.len()
     }
 
+    /// In place where the allocator can do that: a ring of a million entries that is freed for a larger one is not always given back.
     #[cold]
     fn grow(&self, ring: &mut Box<[MaybeUninit<T>]>) {
-        let mut larger = Box::new_uninit_slice(ring.len() * 2);
-        let head = self.head.get();
-        for i in 0..ring.len() {
-            // SAFETY: a full ring is initialised throughout, and each entry is moved once.
-            larger[i].write(unsafe { ring[head.wrapping_add(i) & (ring.len() - 1)].assume_init_read() });
-        }
-        self.head.set(0);
-        self.tail.set(ring.len());
-        *ring = larger;
+        let len = ring.len();
+        let mut entries = std::mem::take(ring).into_vec();
+        entries.reserve_exact(len);
+        entries.resize_with(2 * len, MaybeUninit::uninit);
+        // A full ring. What lies before the head goes on behind what was the end.
+        let head = self.head.get() & (len - 1);
+        let (old, new) = entries.split_at_mut(len);
+        old[..head].swap_with_slice(&mut new[..head]);
+        self.head.set(head);
+        self.tail.set(head + len);
+        *ring = entries.into_boxed_slice();
     }
 }
 

@@ -36,6 +36,7 @@ use super::signals::Signals;
 use super::task::{AnyTask, Identity, StackSize, State, TaskCore, TaskKey};
 pub(crate) use super::timers::Action;
 use super::timers::{TimerKey, Timers, What};
+use super::waker_cell;
 
 /// Something to do in a tick. Two words, which travel in registers: entries that are put together in memory and copied
 /// at once cost several times as much, since the copy has to wait for the parts.
@@ -234,6 +235,12 @@ impl Scheduler {
         }
     }
 
+    /// Whether a task is one of this run, which may have ended.
+    #[inline]
+    pub(crate) fn has(&self, key: TaskKey) -> bool {
+        key.scheduler == self.serial
+    }
+
     pub(crate) fn task(&self, key: TaskKey) -> Option<Rc<dyn AnyTask>> {
         let tasks = self.tasks.borrow();
         let place = tasks.get(key.index as usize)?;
@@ -297,8 +304,9 @@ impl Scheduler {
         self.timers.borrow_mut().cancel(key)
     }
 
+    /// Whether the moment of a timer has not come, and it was not cancelled.
     pub(crate) fn timer_is_pending(&self, key: TimerKey) -> bool {
-        self.timers.borrow().is_pending(key)
+        self.timers.borrow().is_ahead(key)
     }
 
     /// Requests the cancellation of a task of this scheduler. Gives whether it was not too late.
@@ -363,11 +371,14 @@ impl Scheduler {
         let mut hear = |message| self.hear(message);
         if entries > 0 {
             self.outside.look(&mut hear)?;
+            waker_cell::wake_due();
             return Ok(true);
         }
         self.ready.give_back();
         let deadline = self.timers.borrow_mut().next_deadline();
-        self.outside.wait(deadline, &self.clock, &mut hear)
+        let comes = self.outside.wait(deadline, &self.clock, &mut hear);
+        waker_cell::wake_due();
+        comes
     }
 
     /// Has the processor fetch what the next steps need.

@@ -175,10 +175,13 @@ impl<A> Timers<A> {
         self.take_live(key).map(|(_, action)| action)
     }
 
-    /// Whether the timer has neither been carried out nor cancelled.
-    pub(crate) fn is_pending(&self, key: TimerKey) -> bool {
+    /// Whether the moment of a timer has not come, and it was not cancelled. One that is due and was not carried out yet is not ahead:
+    /// who sets it anew each time that he is woken would never see it fire, if he is woken in each tick.
+    pub(crate) fn is_ahead(&self, key: TimerKey) -> bool {
         let place = self.slab.get(key.index() as usize);
-        place.is_some_and(|place| place.generation == key.generation() && place.action.is_some())
+        place.is_some_and(|place| {
+            place.generation == key.generation() && place.action.is_some() && place.sequence != DUE
+        })
     }
 
     /// Takes a timer out of the slab: its sequence number and what it does.
@@ -274,7 +277,7 @@ mod tests {
         let mut timers = Timers::new();
         let key = timers.insert(now, 1);
         assert_eq!(timers.pop_due(now), Some(key));
-        assert!(timers.is_pending(key));
+        assert!(!timers.is_ahead(key), "it can be cancelled all the same");
         assert_eq!(timers.cancel(key), Some(1));
         assert_eq!(timers.take(key), None);
     }
@@ -337,7 +340,7 @@ mod tests {
         assert_eq!((timers.slab.capacity(), timers.heap.len()), (0, 0));
         let again = timers.insert(now, 7);
         assert_eq!(again.index(), first.index());
-        assert!(keys.iter().all(|&key| !timers.is_pending(key) && timers.cancel(key).is_none()));
+        assert!(keys.iter().all(|&key| !timers.is_ahead(key) && timers.cancel(key).is_none()));
         assert_eq!(drain(&mut timers, now), [7]);
     }
 }

@@ -95,6 +95,10 @@ pub(crate) struct List {
 // head of this file. Those that hold callbacks, which stay on their thread, are in types that are not `Send`.
 unsafe impl Send for List {}
 
+// SAFETY: a node that is linked is touched under the lock of its list, or in a list of one thread, which is in types that are not
+// `Send` for what else they have; one that is not linked is its owner's alone.
+unsafe impl Send for Node {}
+
 impl Drop for Node {
     fn drop(&mut self) {
         if self.linked.get() {

@@ -28,7 +28,19 @@ pub(crate) fn wait_within<O: Operation>(mut operation: Pin<&mut O>, limit: Durat
         return None;
     }
     let now = with_scheduler(|scheduler| scheduler.clock.now()).unwrap_or_else(Instant::now);
-    park::wait(pin!(WithDeadline { operation, deadline: deadline(now, limit), timer: None }))
+    park::wait_attempted(pin!(WithDeadline { operation, deadline: deadline(now, limit), timer: None }))
+}
+
+/// Waits for an operation that was attempted a moment ago, until a moment if there is one. `None` when that came first.
+#[inline]
+pub(crate) fn wait_until<O: Operation>(
+    operation: Pin<&mut O>,
+    deadline: Option<Instant>,
+) -> Option<O::Output> {
+    match deadline {
+        None => Some(park::wait_attempted(operation)),
+        deadline => park::wait_attempted(pin!(WithDeadline { operation, deadline, timer: None })),
+    }
 }
 
 /// An operation that gives up when a moment has come.

@@ -107,15 +107,15 @@
 //!
 //! | asyncio | cede |
 //! |---|---|
-//! | `open_connection(host, port)` | [`open_connection((host, port))`](crate::net::open_connection()); without buffers [`TcpStream::connect`](crate::net::TcpStream::connect). Tries the addresses one after the other |
+//! | `open_connection(host, port)` | [`open_connection((host, port))`](crate::net::open_connection()); without buffers [`TcpStream::connect`](crate::net::TcpStream::connect). where there are several addresses, with happy eyeballs |
 //! | `open_connection(..., limit=)` | [`reader.set_limit(n)`](crate::io::StreamReader::set_limit) |
-//! | `open_connection(..., sock=)` | [`streams(TcpStream::try_from(sock)?)`](crate::io::streams) |
-//! | `open_connection(..., happy_eyeballs_delay=, local_addr=)` | not there yet; `TcpStream::try_from` takes a socket of std that was made otherwise |
+//! | `open_connection(..., happy_eyeballs_delay=, interleave=, local_addr=)` | [`TcpConnector`](crate::net::TcpConnector): `attempt_delay`, `interleave`, `local_addr`; where asyncio has no delay by default, cede has 250 ms. [`streams`](crate::io::streams) adds the buffers |
+//! | `open_connection(..., sock=)` | [`streams`](crate::io::streams) of a `TcpStream::try_from` a socket of std, or of a [`TcpSocket::connect`](crate::net::TcpSocket::connect) |
 //! | `open_connection(..., ssl=)`, `start_tls` | not there yet |
 //! | `start_server(f, host, port)` | [`start_server((host, port), f)`](crate::net::start_server()): a handler returns a `Result`, and its errors and panics go to the task hook |
 //! | `start_server(..., sock=, limit=, start_serving=)` | [`ServerBuilder`](crate::net::ServerBuilder) |
-//! | `start_server(..., backlog=, reuse_port=, ...)` | not there yet; `ServerBuilder::serve` takes listeners that were made otherwise |
-//! | `open_unix_connection`, `start_unix_server` | not there yet, except by [`Watched`](crate::io::Watched), below |
+//! | `start_server(..., backlog=, reuse_address=, reuse_port=, keep_alive=)` | [`TcpSocket`](crate::net::TcpSocket) and its `listen(backlog)`, whose listener `ServerBuilder` takes |
+//! | `open_unix_connection`, `start_unix_server` | [`open_unix_connection`](crate::net::open_unix_connection), [`start_unix_server`](crate::net::start_unix_server); without buffers [`UnixStream::connect`](crate::net::UnixStream::connect), [`UnixListener::bind`](crate::net::UnixListener::bind) |
 //! | `async with server` | dropping it closes it |
 //! | `server.sockets` | [`local_addrs`](crate::net::Server::local_addrs), [`local_addr`](crate::net::Server::local_addr) |
 //! | `server.start_serving()`, `is_serving()` | [`start_serving`](crate::net::Server::start_serving), [`is_serving`](crate::net::Server::is_serving) |
@@ -148,9 +148,11 @@
 //! | `close()`, `wait_closed()` | [`close`](crate::io::StreamWriter::close) sends what is left, waits for that, and tells of its errors; [`wait_closed`](crate::io::StreamWriter::wait_closed) |
 //! | `is_closing()` | [`is_closing`](crate::io::StreamWriter::is_closing) |
 //! | `transport.abort()` | [`abort`](crate::io::StreamWriter::abort) |
-//! | `get_extra_info("peername")`, `"sockname"`, `"socket"` | [`writer.get_ref()`](crate::io::StreamWriter::get_ref) is the stream: `peer_addr`, `local_addr`, `set_nodelay`, [`AsFd`](std::os::fd::AsFd) |
+//! | `get_extra_info("peername")`, `"sockname"`, `"socket"` | [`writer.get_ref()`](crate::io::StreamWriter::get_ref) is the stream: `peer_addr`, `local_addr`; `nodelay`, `linger`, `keepalive`, sizes of buffers and their setters; [`AsFd`](std::os::fd::AsFd) |
+//! | `get_extra_info("peercred")` | [`UnixStream::peer_cred`](crate::net::UnixStream::peer_cred) |
 //!
-//! Reading and writing at the same time needs no halves: `&TcpStream` reads and writes, and may be used by several tasks.
+//! Reading and writing at the same time needs no halves: `&TcpStream` reads and writes, and may be used by several tasks. Where halves are
+//! wanted all the same, there are [`split`](crate::net::TcpStream::split) and [`into_split`](crate::net::TcpStream::into_split).
 //!
 //! # What is generic over `Read` and `Write`
 //!
@@ -221,12 +223,13 @@
 //! | `pause_reading`, `resume_reading`, `is_reading` | not reading |
 //! | `get_protocol`, `set_protocol` | another function with the same stream |
 //! | `BufferedProtocol` | `read` into a buffer of your own |
-//! | `transport.abort()` | [`StreamWriter::abort`](crate::io::StreamWriter::abort) |
-//! | `create_datagram_endpoint`, `sendto`, `datagram_received`, `error_received` (UDP) | not there yet, except by [`Watched`](crate::io::Watched), below |
-//! | `create_unix_connection`, `create_unix_server` | not there yet, except by `Watched` |
-//! | `connect_read_pipe`, `connect_write_pipe` | not there yet, except by `Watched` |
+//! | `transport.abort()` | [`StreamWriter::abort`](crate::io::StreamWriter::abort); [`set_linger(Some(Duration::ZERO))`](crate::net::TcpStream::set_linger) and dropping the stream |
+//! | `create_datagram_endpoint`, `sendto`, `datagram_received`, `error_received` (UDP) | [`UdpSocket`](crate::net::UdpSocket): `send_to`, a loop over `recv_from`, whose error is what was received |
+//! | `create_unix_connection`, `create_unix_server` | a task with a [`UnixStream`](crate::net::UnixStream) |
+//! | `connect_read_pipe`, `connect_write_pipe` | [`PipeReader`](crate::io::PipeReader), [`PipeWriter`](crate::io::PipeWriter), [`stdin`](crate::io::stdin()), [`stdout`](crate::io::stdout()) |
 //! | `connect_accepted_socket` | `TcpStream::try_from` a stream of std |
-//! | `loop.sendfile`, `sock_sendfile`, `SendfileNotAvailableError` | not there yet; [`io::copy`](crate::io::copy) |
+//! | `loop.sendfile`, `sock_sendfile` | [`send_file`](crate::net::TcpStream::send_file) |
+//! | `SendfileNotAvailableError` | nothing: where the system does not copy, cede does |
 //!
 //! # Sockets and descriptors
 //!
@@ -237,7 +240,7 @@
 //! | `getaddrinfo` | [`ToSocketAddrs`](crate::net::ToSocketAddrs) in `connect` and `bind`; by itself std's, in [`unblock`](crate::runtime::unblock) |
 //! | `getnameinfo` | not there yet |
 //!
-//! [`Watched`](crate::io::Watched) makes any descriptor wait for its task. So UDP, Unix sockets and pipes can be had from std:
+//! [`Watched`](crate::io::Watched) makes any descriptor wait for its task, also one of a kind of which cede knows nothing. What std has works with it:
 //!
 //! ```
 //! use cede::io::Watched;
