@@ -1,18 +1,18 @@
 //! Copying from streams to streams: half-closed, broken and cancelled.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::rc::Rc;
 
 use cede::io::{Relay, StreamReader, StreamWriter, copy, copy_bidirectional, copy_buf};
 use cede::net::TcpStream;
-use cede::{spawn, try_spawn};
+use cede::{catch_cancelled, spawn, try_spawn};
 
 mod io_double;
 mod net_pair;
 use io_double::{Feed, Sink, cancel, run};
-use net_pair::{TOO_MUCH, pair, std_pair, while_others_run};
+use net_pair::{TOO_MUCH, pair, while_others_run};
 
 #[test]
 fn a_copy_takes_all_and_says_how_much() {
@@ -139,8 +139,7 @@ fn much_goes_both_ways_at_once() {
 fn a_reset_on_either_side_ends_both_directions() {
     for client_breaks in [true, false] {
         cede::run(|| {
-            let ((client, front), (back, server)) = (std_pair(), std_pair());
-            let (front, back) = (TcpStream::try_from(front).unwrap(), TcpStream::try_from(back).unwrap());
+            let (client, front, back, server) = with_a_proxy();
             let counts = Rc::new(RefCell::new(None));
             let keep = Rc::clone(&counts);
             let relay = try_spawn(move || {
@@ -151,8 +150,7 @@ fn a_reset_on_either_side_ends_both_directions() {
             });
             (&client).write_all(b"abc").unwrap();
             (&server).write_all(b"defg").unwrap();
-            while (client.peek(&mut [0]).unwrap(), server.peek(&mut [0]).unwrap()) != (1, 1) {}
-            while_others_run();
+            assert_eq!((client.peek(&mut [0]).unwrap(), server.peek(&mut [0]).unwrap()), (1, 1));
             // Closed with bytes unread: a reset.
             let _other = if client_breaks {
                 drop(client);
@@ -172,21 +170,24 @@ fn a_reset_on_either_side_ends_both_directions() {
 fn a_relay_that_is_cancelled_ends_both_directions_and_knows_its_counts() {
     cede::run(|| {
         let (client, front, back, mut server) = with_a_proxy();
-        let elapsed = cede::timeout(std::time::Duration::from_millis(50), || {
-            let relay = Relay::new(&front, &back);
-            let told = cede::catch_cancelled(|| {
-                (&client).write_all(b"abc").unwrap();
-                relay.run()
-            });
-            assert!(told.is_err());
-            assert_eq!(relay.counts(), (3, 0));
+        let (front, counts) = (Rc::new(front), Rc::new(Cell::new((0, 0))));
+        let (ours, count) = (Rc::clone(&front), Rc::clone(&counts));
+        let relaying = spawn(move || {
+            let relay = Relay::new(&*ours, &back);
+            let cancelled = catch_cancelled(|| relay.run()).unwrap_err();
+            count.set(relay.counts());
+            // The streams are as they were.
+            (&back).write_all(b"still").unwrap();
+            cancelled.resume();
         });
-        assert!(elapsed.is_err());
-        let mut buffer = [0; 3];
-        server.read_exact(&mut buffer).unwrap();
-        // The streams are as they were.
-        (&front).write_all(&buffer).unwrap();
+        (&client).write_all(b"abc").unwrap();
+        let mut buffer = [0; 8];
+        server.read_exact(&mut buffer[..3]).unwrap();
+        cancel(&relaying);
+        assert_eq!(counts.get(), (3, 0));
+        server.read_exact(&mut buffer[3..]).unwrap();
+        (&*front).write_all(&buffer).unwrap();
         (&client).read_exact(&mut buffer).unwrap();
-        assert_eq!(&buffer, b"abc");
+        assert_eq!(&buffer, b"abcstill");
     });
 }

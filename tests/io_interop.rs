@@ -45,9 +45,10 @@ fn serve(mut reader: TcpReader, mut writer: TcpWriter) -> io::Result<()> {
     let mut errors = 0;
     for line in &mut reader {
         match line {
+            Ok(line) if line == b"end\n" => break,
+            Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::InvalidData => errors += 1,
-            line if line? == b"end\n" => break,
-            _ => {}
+            Err(error) => return Err(error),
         }
     }
     writer.write_nowait(if errors > 0 { b"too long\n" } else { b"fine\n" })?;

@@ -215,9 +215,10 @@ fn writes_are_gathered_and_sent_above_the_mark() {
         writer.write_all(b"0123456789").unwrap();
         assert_eq!((writer.write_buffer_size(), sink.writes()), (10, 0));
         writer.write_all(b"a").unwrap();
-        assert_eq!((writer.write_buffer_size(), sink.taken()), (0, b"0123456789a".to_vec()));
+        // The sink takes one buffer at a time, and what is left is less than the low mark.
+        assert_eq!((writer.write_buffer_size(), sink.taken()), (1, b"0123456789".to_vec()));
         writer.writelines(["b", "c"]).unwrap();
-        assert_eq!(writer.write_buffer_size(), 2);
+        assert_eq!(writer.write_buffer_size(), 3);
         writer.drain().unwrap();
         assert_eq!(sink.taken(), b"0123456789abc");
         writer.write_nowait(&[b'x'; 100]).unwrap();
