@@ -34,7 +34,8 @@ fn a_waker_may_be_called_when_its_task_its_run_and_its_thread_are_gone() {
             let task = spawn(waker_of_a_wait_that_is_over);
             let waker = task.join().unwrap();
             waker.wake_by_ref();
-            waker.clone().wake();
+            let clone = waker.clone();
+            clone.wake();
             // The place of the task is used again.
             let gate = Gate::new();
             let waits = gate.clone();

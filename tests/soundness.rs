@@ -30,7 +30,8 @@ use cede::net::{
     TcpListener, TcpSocket, TcpStream, UdpSocket,
 };
 use cede::runtime::{
-    self, CancelWait, Handle, RemoteJoinError, RemoteJoinHandle, RemoteJoining, RunEnded, Waiter,
+    self, CancelWait, Handle, RemoteJoinError, RemoteJoinHandle, RemoteJoining, RunEnded, Runtime,
+    RuntimeBuilder, Waiter,
 };
 use cede::stack::{StackError, Stats};
 use cede::sync::{
@@ -44,8 +45,9 @@ use cede::sync::{
     WritingRwLock, broadcast, mpsc, oneshot, watch,
 };
 use cede::task::{
-    self, AsCompleted, CallHandle, Context, ContextVar, DoneCallback, End, First, Gather, GatherResults,
-    InvalidState, Joining, OwnedJoining, Promise, Race, ReturnWhen, Shield, Token, Waited,
+    self, AnyScope, AsCompleted, CallHandle, Context, ContextVar, DoneCallback, End, First, Gather,
+    GatherResults, InvalidState, Joining, OwnedJoining, Promise, Race, ReturnWhen, ScopedRemoteJoinHandle,
+    Shield, Token, Waited,
 };
 use cede::time::{After, Timeout, TimeoutOver};
 use cede::{
@@ -183,6 +185,8 @@ fn tasks() -> Vec<&'static str> {
     crosses_threads! {
         Runner: false, false;
         runtime::Builder: false, false;
+        Runtime: true, true;
+        RuntimeBuilder: true, true;
         OnDeadlock: true, true;
         RunError: true, true;
         Deadlock: true, true;
@@ -224,6 +228,9 @@ fn tasks() -> Vec<&'static str> {
         TaskGroup: false, false;
         Scope<'static, 'static>: false, false;
         ScopedJoinHandle<'static, u8>: false, false;
+        AnyScope<'static, 'static>: true, true;
+        ScopedRemoteJoinHandle<'static, u8>: true, true;
+        ScopedRemoteJoinHandle<'static, Local>: false, false;
         GroupError: false, false;
         SpawnError: true, true;
         Cancelled: true, true;

@@ -14,12 +14,13 @@ use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
-use crate::runtime::blocking::Ticket;
+use crate::runtime::blocking::{Kind, Ticket};
 use crate::runtime::inbox::Sender;
 use crate::runtime::operation::{CancelWait, Operation, sealed};
 use crate::runtime::scheduler::with_scheduler;
 use crate::runtime::wait_list::{List, Node};
 use crate::runtime::waiter::Waiter;
+use crate::runtime::waker_cell::wake_due;
 use crate::runtime::with_deadline::wait_within;
 use crate::runtime::{deadline, park};
 
@@ -120,6 +121,7 @@ impl<S> Held<'_, S> {
         if blocked > 0 {
             self.changed.notify_all();
         }
+        wake_due();
     }
 }
 
@@ -202,7 +204,7 @@ impl<S, R, F: FnMut(&mut S) -> Option<R>> Operation for Until<'_, S, F> {
         if this.what.is_promised {
             *this.promise = with_scheduler(|scheduler| Promise {
                 _sender: scheduler.outside.inbox.sender(),
-                _ticket: scheduler.outside.jobs.ticket(),
+                _ticket: scheduler.outside.jobs.ticket(Kind::Awaited),
             });
         }
         let held = this.meeting.lock();

@@ -1,8 +1,9 @@
-//! Handles of tasks as futures.
+//! Handles of tasks and jobs as futures.
 
 use std::future::IntoFuture;
 
 use super::as_future::{AsFuture, as_future};
+use crate::executor::{self, FutureError, Resulting};
 use crate::runtime::{RemoteJoinError, RemoteJoinHandle, RemoteJoining};
 use crate::task::{JoinError, JoinHandle, Joining, OwnedJoining};
 
@@ -70,5 +71,26 @@ impl<'a, T> IntoFuture for &'a RemoteJoinHandle<T> {
 
     fn into_future(self) -> Self::IntoFuture {
         as_future(self.joining())
+    }
+}
+
+/// The end of the job, as [`result`](executor::Future::result) gives it, for any executor. Dropping the future lets the job go on.
+///
+/// # Examples
+///
+/// ```
+/// use cede::executor::{Executor, ThreadPoolExecutor};
+///
+/// let pool = ThreadPoolExecutor::new(2);
+/// let job = pool.submit(|| 6 * 7);
+/// assert_eq!(smol::block_on(async { (&job).await })?, 42);
+/// # Ok::<_, cede::executor::FutureError>(())
+/// ```
+impl<'a, T: Send + 'static> IntoFuture for &'a executor::Future<T> {
+    type Output = Result<T, FutureError>;
+    type IntoFuture = AsFuture<Resulting<'a, T>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        as_future(self.resulting())
     }
 }

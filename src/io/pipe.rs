@@ -109,7 +109,7 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
 #[cfg(not(target_vendor = "apple"))]
 pub fn make_fifo(path: impl AsRef<Path>, mode: u32) -> io::Result<()> {
     let path = path.as_ref();
-    let made = rustix::fs::mkfifoat(rustix::fs::CWD, checked(path)?, Mode::from_raw_mode(mode));
+    let made = rustix::fs::mkfifoat(rustix::fs::CWD, checked(path)?, Mode::from_raw_mode(mode as _));
     made.map_err(|error| named(error.into(), "makes a pipe at", format_args!("{path:?}")))
 }
 

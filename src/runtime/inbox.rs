@@ -173,6 +173,12 @@ impl Inbox {
         Ok(())
     }
 
+    /// Has the scheduler look at what is not in its inbox, and not sleep before it has.
+    pub(super) fn poke(&self) {
+        self.any.store(true, Ordering::SeqCst);
+        self.notify();
+    }
+
     /// Has the scheduler look whether anything can still happen: somebody has gone who might have woken a task.
     pub(crate) fn look_again(&self) {
         self.notify();

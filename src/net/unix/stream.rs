@@ -314,3 +314,28 @@ impl Write for &UnixStream {
 }
 
 by_value!(UnixStream: Read, Write);
+
+#[cfg(feature = "futures-io")]
+impl crate::io::nonblocking::sealed::Sealed for UnixStream {}
+
+#[cfg(feature = "futures-io")]
+impl crate::io::Nonblocking for UnixStream {
+    type Object = std::os::unix::net::UnixStream;
+    const SHORT_READS_EMPTY: bool = false;
+
+    fn watched(&self) -> &Watched<std::os::unix::net::UnixStream> {
+        &self.socket
+    }
+
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::net::recv(self.std(), buffer, transfer::RECEIVE)?.0)
+    }
+
+    fn try_write(&self, buffer: &[u8]) -> io::Result<usize> {
+        Ok(rustix::net::send(self.std(), buffer, transfer::SEND)?)
+    }
+
+    fn end_writing(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
