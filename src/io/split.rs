@@ -44,6 +44,12 @@ pub trait ShutDown {
     fn shut_down(&self, how: Shutdown) -> io::Result<()>;
 }
 
+impl<S: ShutDown + ?Sized> ShutDown for &S {
+    fn shut_down(&self, how: Shutdown) -> io::Result<()> {
+        (**self).shut_down(how)
+    }
+}
+
 /// The half of a stream that reads. It borrows the stream; see `split`.
 #[derive(Debug)]
 pub struct ReadHalf<'a, S>(pub(crate) &'a S);
