@@ -13,7 +13,7 @@ use std::io::{self, BufRead, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
 
-/// What can be shut down in one direction: sockets, and the ends of a [`duplex`](super::duplex).
+/// What can be shut down in one direction: sockets, and the ends of a [`duplex`](super::duplex()).
 ///
 /// # Examples
 ///

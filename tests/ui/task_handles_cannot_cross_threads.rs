@@ -5,7 +5,7 @@ fn sent(_: impl Send) {}
 fn main() {
     cede::run(|| {
         sent(cede::spawn(|| 1));
-        sent(cede::current());
+        sent(cede::current().unwrap());
         sent(cede::TaskGroup::new());
         sent(cede::sync::Queue::<u8>::unbounded());
     });
