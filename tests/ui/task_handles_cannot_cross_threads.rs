@@ -9,5 +9,4 @@ fn main() {
         sent(cede::TaskGroup::new());
         sent(cede::sync::Queue::<u8>::unbounded());
     });
-    sent(cede::Runner::new());
 }
