@@ -144,7 +144,6 @@ impl Scheduler {
             heard = true;
             self.hear(message);
         };
-        let begin = seat.note_sleep();
         if timeout.is_some() || self.outside.can_speak() {
             self.outside.rest(timeout, true, &mut hear)?;
         } else {
@@ -158,7 +157,7 @@ impl Scheduler {
             drop(hope);
         }
         if heard {
-            seat.note_woken(begin);
+            seat.note_woken();
         }
         Ok(true)
     }
