@@ -387,7 +387,7 @@ fn streams() -> Vec<&'static str> {
         PipeReader: true, true;
         PipeWriter: true, true;
         Duplex: true, true;
-        Room<'static>: false, false;
+        Room<'static>: true, false;
         ReadHalf<'static, TcpStream>: true, true;
         WriteHalf<'static, TcpStream>: true, true;
         ReadHalf<'static, Single>: false, false;
