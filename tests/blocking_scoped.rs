@@ -25,7 +25,7 @@ fn silent() -> ! {
 #[test]
 fn a_call_borrows_and_changes_what_is_on_the_stack_of_its_task() {
     let mut total = 0;
-    let numbers = vec![1, 2, 3];
+    let numbers = [1, 2, 3];
     let longest = cede::run(|| {
         let here = thread::current().id();
         unblock_scoped(|| {

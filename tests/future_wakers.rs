@@ -454,3 +454,34 @@ fn an_event_of_cede_and_a_future_wake_in_the_order_in_which_they_came() {
         assert!(tasks[1].cancel());
     });
 }
+
+#[test]
+fn tasks_on_several_workers_are_woken_on_their_own() {
+    let runtime = cede::Runtime::builder().workers(2).build().unwrap();
+    let sum = runtime.run(|| {
+        let (tx, rx) = async_channel::bounded(1);
+        let senders: Vec<_> = (0..4)
+            .map(|_| {
+                let tx = tx.clone();
+                cede::spawn_any(move || {
+                    let home = thread::current().id();
+                    for n in 0..100u32 {
+                        tx.send(n).wait().unwrap();
+                        assert_eq!(thread::current().id(), home);
+                    }
+                })
+            })
+            .collect();
+        drop(tx);
+        let receivers: Vec<_> = (0..2)
+            .map(|_| {
+                let rx = rx.clone();
+                cede::spawn_any(move || std::iter::from_fn(|| rx.recv().wait().ok()).sum::<u32>())
+            })
+            .collect();
+        // By handle, as a future, on this worker.
+        senders.into_iter().for_each(|sender| cede::future::wait(sender).unwrap());
+        receivers.into_iter().map(|receiver| cede::future::wait(receiver).unwrap()).sum::<u32>()
+    });
+    assert_eq!(sum.unwrap(), 4 * 4950);
+}

@@ -37,6 +37,7 @@ trait Kind: ShutDown + Sized + 'static {
     fn peek(&self, buffer: &mut [u8]) -> io::Result<usize>;
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
     fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
+    fn reading(&self, buffer: &mut [u8]) -> impl Operation<Output = io::Result<usize>>;
     fn readable(&self) -> impl Operation;
     fn writable(&self) -> impl Operation;
     fn split(&self) -> (ReadHalf<'_, Self>, WriteHalf<'_, Self>);
@@ -64,6 +65,9 @@ macro_rules! kinds {
                 }
                 fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
                     <$type>::set_write_timeout(self, timeout)
+                }
+                fn reading(&self, buffer: &mut [u8]) -> impl Operation<Output = io::Result<usize>> {
+                    <$type>::reading(self, buffer)
                 }
                 fn readable(&self) -> impl Operation {
                     <$type>::readable(self)
@@ -146,6 +150,7 @@ for_each_kind! {
     borrowed_halves_read_and_write_in_two_tasks
     readiness_loses_races_without_effect
     two_readers_get_all_between_them
+    a_read_that_loses_its_race_has_read_nothing
     a_read_exact_cancelled_at_any_tick_loses_nothing_but_what_it_read
     a_write_all_cancelled_at_any_tick_has_written_what_it_counted
     lines_come_through_a_buffered_reader
@@ -333,6 +338,42 @@ fn two_readers_get_all_between_them<S: Kind>() {
     }
     drop(theirs);
     assert_eq!(readers.iter().map(soon).sum::<u32>(), 5050);
+}
+
+fn a_read_that_loses_its_race_has_read_nothing<S: Kind>() {
+    let (ours, theirs) = S::pair();
+    let mut buffer = [0; 8];
+    for _ in 0..3 {
+        cede::select! {
+            _ = ours.reading(&mut buffer) => panic!("there is nothing"),
+            _ = after(Duration::from_millis(1)) => {}
+        }
+    }
+    assert_eq!(ours.reading(&mut []).wait().unwrap(), 0);
+    Via(&theirs).write_all(b"abc").unwrap();
+    cede::select! {
+        _ = theirs.writable() => {}
+        _ = ours.reading(&mut buffer) => panic!("it came second"),
+    }
+    // Beside readers of the other sort, nobody is forgotten.
+    let ours = Rc::new(ours);
+    let tasks: Vec<_> = (0..6)
+        .map(|i| {
+            let ours = Rc::clone(&ours);
+            cede::spawn(move || match i % 2 {
+                0 => ours.reading(&mut [0; 1]).wait().unwrap(),
+                _ => ours.read(&mut [0; 1]).unwrap(),
+            })
+        })
+        .collect();
+    while_others_run();
+    Via(&theirs).write_all(b"def").unwrap();
+    assert_eq!(tasks.iter().map(soon).sum::<usize>(), 6);
+    drop(theirs);
+    cede::select! {
+        read = ours.reading(&mut buffer) => assert_eq!(read.unwrap(), 0),
+        _ = after(Duration::from_secs(20)) => panic!("the end is not seen"),
+    }
 }
 
 /// What a task gives that nothing will wake when its turn is forgotten.

@@ -436,7 +436,7 @@ fn executors() -> Vec<&'static str> {
         Future<u8>: true, true;
         Future<Single>: true, true;
         Future<Local>: false, false;
-        Resulting<'static, u8>: false, false;
+        Resulting<u8>: true, true;
         FutureError: true, true;
         TimeoutError: true, true;
         MapOptions: true, true;
@@ -475,6 +475,7 @@ fn streams_with_features() -> Vec<&'static str> {
 /// Types that are `pub` for the sake of a sealed trait and that nobody can name.
 const UNNAMEABLE: &[&str] = &[
     "Accepted",
+    "Begun",
     "Completion",
     "Exclusive",
     "Failure",

@@ -20,9 +20,8 @@ use crate::runtime::operation::{CancelWait, Operation, sealed};
 use crate::runtime::scheduler::with_scheduler;
 use crate::runtime::wait_list::{List, Node};
 use crate::runtime::waiter::Waiter;
-use crate::runtime::waker_cell::wake_due;
 use crate::runtime::with_deadline::wait_within;
-use crate::runtime::{deadline, park};
+use crate::runtime::{deadline, park, waker_cell};
 
 /// See the head of this file.
 pub(super) struct Meeting<S> {
@@ -76,16 +75,11 @@ impl<S> Meeting<S> {
         if !is_in_run() {
             return self.block(limit, look);
         }
-        let until = pin!(self.until(what, look));
+        let until = pin!(Until::new(self, what, look));
         match limit {
             Some(limit) => wait_within(until, limit),
             None => Some(park::wait(until)),
         }
-    }
-
-    /// The operation of [`wait`](Meeting::wait).
-    pub(super) fn until<R, F: FnMut(&mut S) -> Option<R>>(&self, what: What, look: F) -> Until<'_, S, F> {
-        Until { meeting: self, what, look, seen: 0, node: Node::default(), promise: None }
     }
 
     fn block<R>(&self, limit: Option<Duration>, mut look: impl FnMut(&mut S) -> Option<R>) -> Option<R> {
@@ -121,7 +115,8 @@ impl<S> Held<'_, S> {
         if blocked > 0 {
             self.changed.notify_all();
         }
-        wake_due();
+        // Those of futures that are awaited elsewhere: code of users, and so without the lock.
+        waker_cell::wake_due();
     }
 }
 
@@ -174,9 +169,9 @@ struct Promise {
 }
 
 pin_project! {
-    /// The operation of [`Meeting::wait`].
-    pub(super) struct Until<'a, S, F> {
-        meeting: &'a Meeting<S>,
+    /// The operation of [`Meeting::wait`], with a reference to the meeting, of whatever kind.
+    pub(super) struct Until<M, F> {
+        meeting: M,
         what: What,
         look: F,
         // How often the state had changed when it was looked at.
@@ -187,9 +182,19 @@ pin_project! {
     }
 }
 
-impl<S, F> sealed::Sealed for Until<'_, S, F> {}
+impl<M, F> Until<M, F> {
+    pub(super) fn new(meeting: M, what: What, look: F) -> Self {
+        Until { meeting, what, look, seen: 0, node: Node::default(), promise: None }
+    }
+}
 
-impl<S, R, F: FnMut(&mut S) -> Option<R>> Operation for Until<'_, S, F> {
+impl<M, F> sealed::Sealed for Until<M, F> {}
+
+impl<S, R, M, F> Operation for Until<M, F>
+where
+    M: Deref<Target = Meeting<S>>,
+    F: FnMut(&mut S) -> Option<R>,
+{
     type Output = R;
 
     fn attempt(self: Pin<&mut Self>) -> Option<R> {

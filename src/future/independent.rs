@@ -90,7 +90,7 @@ independent! {
     ['a, T: Clone] broadcast::Receiving<'a, T>;
     ['a, T] watch::Changing<'a, T>;
     ['a, T] RemoteJoining<'a, T>;
-    ['a, T: Send + 'static] Resulting<'a, T>;
+    [T: Send + 'static] Resulting<T>;
     ['a, T] Joining<'a, T>;
     [T] OwnedJoining<T>;
     [A: Independent, B: Independent] Race<(A, B)>;

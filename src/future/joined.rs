@@ -3,7 +3,7 @@
 use std::future::IntoFuture;
 
 use super::as_future::{AsFuture, as_future};
-use crate::executor::{self, FutureError, Resulting};
+use crate::executor::{Future as Job, FutureError, Resulting};
 use crate::runtime::{RemoteJoinError, RemoteJoinHandle, RemoteJoining};
 use crate::task::{JoinError, JoinHandle, Joining, OwnedJoining};
 
@@ -74,21 +74,30 @@ impl<'a, T> IntoFuture for &'a RemoteJoinHandle<T> {
     }
 }
 
-/// The end of the job, as [`result`](executor::Future::result) gives it, for any executor. Dropping the future lets the job go on.
+/// What the job gives, as [`result`](Job::result) does, for any executor. Dropping the future lets the job go on.
 ///
 /// # Examples
 ///
 /// ```
 /// use cede::executor::{Executor, ThreadPoolExecutor};
 ///
-/// let pool = ThreadPoolExecutor::new(2);
-/// let job = pool.submit(|| 6 * 7);
-/// assert_eq!(smol::block_on(async { (&job).await })?, 42);
+/// let pool = ThreadPoolExecutor::new(1);
+/// assert_eq!(smol::block_on(async { pool.submit(|| 6 * 7).await })?, 42);
 /// # Ok::<_, cede::executor::FutureError>(())
 /// ```
-impl<'a, T: Send + 'static> IntoFuture for &'a executor::Future<T> {
+impl<T: Send + 'static> IntoFuture for Job<T> {
     type Output = Result<T, FutureError>;
-    type IntoFuture = AsFuture<Resulting<'a, T>>;
+    type IntoFuture = AsFuture<Resulting<T>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        as_future(self.resulting())
+    }
+}
+
+/// The same, of a handle that is kept.
+impl<T: Send + 'static> IntoFuture for &Job<T> {
+    type Output = Result<T, FutureError>;
+    type IntoFuture = AsFuture<Resulting<T>>;
 
     fn into_future(self) -> Self::IntoFuture {
         as_future(self.resulting())

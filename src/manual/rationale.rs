@@ -160,7 +160,7 @@
 //! opposite. An executor keeps thread-locals for the time of a poll, which other tasks would find; a future that polls others holds
 //! its borrow of them. What must wait is spawned, and its handle awaited.
 //!
-//! The methods are for [`Future`](std::future::Future) and not for `IntoFuture`: operations are the latter, and have a `wait` of their own. With both
+//! The methods are for [`Future`] and not for `IntoFuture`: operations are the latter, and have a `wait` of their own. With both
 //! traits in scope a call would be ambiguous.
 //!
 //! For the other direction an operation is a future only when it is awaited ([`AsFuture`](crate::future::AsFuture)). Were each operation a future, each
