@@ -399,6 +399,51 @@ fn a_reader_and_a_writer_share_one_socket_and_close_it_together() {
 }
 
 #[test]
+fn halves_of_a_stream_have_buffers_and_ends_of_their_own() {
+    cede::run(|| -> io::Result<()> {
+        let (ours, theirs) = pair();
+        let (reader, writer) = ours.into_split();
+        let (mut reader, mut writer) = (StreamReader::new(reader), StreamWriter::new(writer));
+        let (from, to) = theirs.split();
+        let (mut from, mut to) = (StreamReader::new(from), StreamWriter::new(to));
+        writer.write_all(b"one\n")?;
+        writer.close()?;
+        assert_eq!((from.readline()?, from.readline()?), (b"one\n".to_vec(), vec![]));
+        // That was the half that writes; the other one reads on.
+        to.write_all(b"two\n")?;
+        to.write_eof()?;
+        assert_eq!(reader.read_to_eof()?, b"two\n");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn streams_in_memory_have_buffers_too_and_wait_for_each_other() {
+    run(|| -> io::Result<()> {
+        let (ours, theirs) = cede::io::duplex(3);
+        let answering = try_spawn(move || -> io::Result<()> {
+            let (mut reader, mut writer) = streams(theirs);
+            while let Ok(text) = reader.readuntil(["; ", "\r\n"]) {
+                writer.write_all(&text.to_ascii_uppercase())?;
+                writer.drain()?;
+            }
+            writer.close()
+        });
+        let (mut reader, mut writer) = streams(ours);
+        let writing = try_spawn(move || {
+            writer.write_all(b"one; two; a longer one than there is room for\r\nand no end")?;
+            writer.write_eof()
+        });
+        assert_eq!(reader.read_to_eof()?, b"ONE; TWO; A LONGER ONE THAN THERE IS ROOM FOR\r\n");
+        writing.join()?;
+        answering.join()?;
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
 fn a_reset_is_an_error_and_no_end() {
     cede::run(|| {
         let (ours, theirs) = std_pair();
