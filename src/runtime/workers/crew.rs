@@ -28,10 +28,13 @@
 //! Worker 0 gives an order by raising `order`; each worker cancels what it has, waits until that has ended, and reports. Two
 //! rounds of reports in which nobody had a task, and nobody has begun one in between, mean that there is none: a closure
 //! that was on its way in the first would have begun by the second.
+//!
+//! A thread goes only when no worker runs a task any more, and its locals with it. A task that is given up may have lent one of them
+//! to a child on another worker; its own stack is leaked, a thread-local can't be.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_deque::{Stealer, Worker};
 
@@ -83,6 +86,9 @@ pub(in crate::runtime) struct Crew {
     present: AtomicUsize,
     is_faulty: AtomicBool,
     fault: Mutex<Option<io::Error>>,
+    /// How many of the others run nothing any more, and whether they may go.
+    idle_for_good: Mutex<(usize, bool)>,
+    departure: Condvar,
 }
 
 /// How many search.
@@ -114,6 +120,8 @@ impl Crew {
             present: AtomicUsize::new(workers),
             is_faulty: AtomicBool::new(false),
             fault: Mutex::new(None),
+            idle_for_good: Mutex::default(),
+            departure: Condvar::new(),
         };
         (Arc::new(crew), deques)
     }
@@ -278,6 +286,26 @@ impl Crew {
     pub(super) fn stop(&self) {
         self.order.store(STOP, Ordering::Release);
         self.poke_others();
+    }
+
+    /// A worker that is not the first runs nothing any more: waits until that holds for all.
+    pub(super) fn await_departure(&self) {
+        let mut idle = lock(&self.idle_for_good);
+        idle.0 += 1;
+        self.departure.notify_all();
+        drop(self.departure.wait_while(idle, |(_, may_go)| !*may_go));
+    }
+
+    /// Waits until the others run nothing any more. By worker 0.
+    pub(super) fn await_idleness(&self) {
+        let idle = lock(&self.idle_for_good);
+        drop(self.departure.wait_while(idle, |(workers, _)| *workers + 1 < self.present()));
+    }
+
+    /// Worker 0 runs nothing any more either: the others go.
+    pub(super) fn let_go(&self) {
+        lock(&self.idle_for_good).1 = true;
+        self.departure.notify_all();
     }
 
     /// A worker has carried an order out.

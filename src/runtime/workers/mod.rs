@@ -178,8 +178,12 @@ impl Runtime {
         let guard = AbortOnUnwind;
         let mut worker = Worker::new(&runner, &crew);
         worker.end_all();
-        started.threads.join(&crew);
+        if !crew.is_forked() {
+            crew.await_idleness();
+        }
         worker.finish();
+        crew.let_go();
+        started.threads.join(&crew);
         drop(guard);
         drop(extent);
         drop(entered);

@@ -46,6 +46,7 @@ pub(super) fn work(crew: Arc<Crew>, worker: usize, deque: Deque<Fresh>, settings
         worker.obey();
         worker.finish();
     }
+    crew.await_departure();
     settings.tell_end(worker);
 }
 
