@@ -436,7 +436,7 @@ fn executors() -> Vec<&'static str> {
         Future<u8>: true, true;
         Future<Single>: true, true;
         Future<Local>: false, false;
-        Resulting<u8>: true, true;
+        Resulting<u8>: true, false;
         FutureError: true, true;
         TimeoutError: true, true;
         MapOptions: true, true;

@@ -351,7 +351,7 @@ impl<T: Send + 'static> Operation for Resulting<T> {
     }
 }
 
-/// A future, or a reference to one: what [`wait`](super::wait) and [`as_completed`](super::as_completed) take and give back.
+/// A future, or a reference to one: what [`wait`](super::wait()) and [`as_completed`](super::as_completed()) take and give back.
 pub trait AsFuture {
     /// What its job gives.
     type Output: Send + 'static;

@@ -1,8 +1,8 @@
 //! Waiting for descriptors, and streams of all kinds: with buffers, in memory, copied from one to the other.
 //!
 //! [`Watched`] is for any descriptor; pipes, named ones included, and the standard streams have types of their own; a
-//! [`duplex`] is a stream in memory. [`StreamReader`] and [`StreamWriter`] are asyncio's streams over any
-//! [`Read`](std::io::Read) and [`Write`](std::io::Write), and are those themselves; [`copy`] and [`copy_bidirectional`] move
+//! [`duplex()`] is a stream in memory. [`StreamReader`] and [`StreamWriter`] are asyncio's streams over any
+//! [`Read`](std::io::Read) and [`Write`](std::io::Write), and are those themselves; [`copy()`] and [`copy_bidirectional`] move
 //! bytes from one to the other.
 
 mod attempting;

@@ -13,7 +13,7 @@ use std::io::{self, BufRead, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
 
-/// What can be shut down in one direction: sockets, the ends of a [`duplex`](super::duplex), and the halves that write.
+/// What can be shut down in one direction: sockets, the ends of a [`duplex`](super::duplex()), and the halves that write.
 ///
 /// # Examples
 ///

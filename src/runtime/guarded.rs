@@ -100,7 +100,7 @@ impl<T> Guarded<T> {
     fn lock_slowly(&self) -> Guard<'_, T> {
         let mutex = self.mutex.lock().unwrap_or_else(PoisonError::into_inner);
         match self.owner.load(Ordering::Relaxed) {
-            SHARED => return Guard { guarded: self, mutex: Some(mutex) },
+            SHARED => return Guard::shared(self, mutex),
             UNOWNED if THREAD.get() != VISITOR && fences_are_to_be_had() => {
                 // Before the ownership is published, so that whoever ends it finds the owner inside.
                 self.busy.store(true, Ordering::Relaxed);
@@ -123,7 +123,15 @@ impl<T> Guarded<T> {
                 turns += 1;
             }
         }
-        Guard { guarded: self, mutex: Some(mutex) }
+        Guard::shared(self, mutex)
+    }
+}
+
+impl<'a, T> Guard<'a, T> {
+    /// While it is held, who is woken on another thread is not notified: he would find the lock taken.
+    fn shared(guarded: &'a Guarded<T>, mutex: MutexGuard<'a, ()>) -> Self {
+        waker_cell::begin_deferring();
+        Guard { guarded, mutex: Some(mutex) }
     }
 }
 
@@ -132,7 +140,7 @@ impl<T> Guarded<T> {
 #[inline(never)]
 fn unlock_shared(mutex: MutexGuard<'_, ()>) {
     drop(mutex);
-    waker_cell::wake_due();
+    waker_cell::end_deferring();
 }
 
 impl<T> Drop for Guard<'_, T> {

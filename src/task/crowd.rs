@@ -33,6 +33,7 @@ use crate::runtime::scheduler::with_scheduler;
 use crate::runtime::task::TaskKey;
 use crate::runtime::wait_list::{List, Node};
 use crate::runtime::waiter::Waiter;
+use crate::runtime::waker_cell;
 
 thread_local! {
     /// The groups of this thread that have a crowd, by number.
@@ -216,12 +217,15 @@ impl remote::Crowd for Crowd {
                 }
             }
         }
+        waker_cell::begin_deferring();
         let mut state = self.lock();
         state.children.remove(&child);
         if state.children.is_empty() {
             // Last: the parent may go on from here.
             state.waiters.pop_all();
         }
+        drop(state);
+        waker_cell::end_deferring();
     }
 }
 

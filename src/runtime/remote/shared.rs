@@ -177,9 +177,10 @@ impl<T> Shared<T> {
         };
         let before = self.word.fetch_add(end - stage, Ordering::AcqRel);
         if before & WAITED != 0 {
+            waker_cell::begin_deferring();
             self.waiters().pop_all();
+            waker_cell::end_deferring();
             self.ended.notify_all();
-            waker_cell::wake_due();
         }
     }
 

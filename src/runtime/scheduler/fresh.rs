@@ -144,7 +144,6 @@ impl Scheduler {
             heard = true;
             self.hear(message);
         };
-        let begin = seat.note_sleep();
         if timeout.is_some() || self.outside.can_speak() {
             self.outside.rest(timeout, true, &mut hear)?;
         } else {
@@ -161,7 +160,7 @@ impl Scheduler {
             self.outside.inbox.drain(&mut hear);
         }
         if heard {
-            seat.note_woken(begin);
+            seat.note_woken();
         }
         Ok(true)
     }

@@ -45,6 +45,8 @@ pub(in crate::runtime) struct Seat {
     /// Where it looks first the next time.
     victim: Cell<usize>,
     credit: Cell<u8>,
+    /// When its sleep began, if that is of interest.
+    asleep_since: Cell<Option<Instant>>,
     /// How many closures it has begun.
     begun: Cell<u64>,
 }
@@ -58,6 +60,7 @@ impl Seat {
             turns: Cell::new(0),
             victim: Cell::new(worker + 1),
             credit: Cell::new(0),
+            asleep_since: Cell::new(None),
             begun: Cell::new(0),
         }
     }
@@ -135,16 +138,18 @@ impl Seat {
     /// Looks everywhere, and for a moment waits for something to come, where that has paid off. Gives whether there is work in its deque or
     /// a message. `is_searching`: it counts as searching already.
     pub(in crate::runtime) fn search(&self, inbox: &Inbox, is_searching: bool) -> bool {
-        if !is_searching && !self.crew.begin_search() {
-            return false;
+        if is_searching || self.crew.begin_search() {
+            let found = self.steal() || self.spin(inbox, true);
+            self.crew.end_search();
+            found
+        } else {
+            // Others look for work. The one who is about to answer may be among them, and ends its search only now.
+            self.spin(inbox, false)
         }
-        let found = self.steal() || self.spin(inbox);
-        self.crew.end_search();
-        found
     }
 
-    /// Waits awake. Gives whether there is work in its deque or a message.
-    fn spin(&self, inbox: &Inbox) -> bool {
+    /// Waits awake, for messages and, if it is one of those who search, for work. Gives whether there is either.
+    fn spin(&self, inbox: &Inbox, searches: bool) -> bool {
         if self.credit.get() < CREDIT_MIN {
             return false;
         }
@@ -157,7 +162,8 @@ impl Seat {
                 }
                 std::hint::spin_loop();
             }
-            if self.crew.has_fresh() && self.steal() {
+            if searches && self.crew.has_fresh() && self.steal() {
+                self.earn();
                 return true;
             }
         }
@@ -176,8 +182,14 @@ impl Seat {
         sleep: impl FnOnce() -> io::Result<bool>,
     ) -> io::Result<bool> {
         self.crew.register(self.worker);
-        let slept = if self.crew.has_fresh() { Ok(true) } else { sleep() };
+        let slept = if self.crew.has_fresh() {
+            Ok(true)
+        } else {
+            self.asleep_since.set(self.crew.may_spin.then(Instant::now));
+            sleep()
+        };
         if self.crew.unregister(self.worker) {
+            self.note_woken();
             self.search(inbox, true);
         }
         slept
@@ -229,14 +241,9 @@ impl Seat {
         (self.worker as u64 + 1, self.crew.size() as u64)
     }
 
-    /// When a sleep begins, if that is of interest.
-    pub(in crate::runtime) fn note_sleep(&self) -> Option<Instant> {
-        self.crew.may_spin.then(Instant::now)
-    }
-
-    /// Another worker has ended it.
-    pub(in crate::runtime) fn note_woken(&self, asleep_since: Option<Instant>) {
-        if asleep_since.is_some_and(|begin| begin.elapsed() < SOON) {
+    /// Another worker has ended its sleep.
+    pub(in crate::runtime) fn note_woken(&self) {
+        if self.asleep_since.take().is_some_and(|begin| begin.elapsed() < SOON) {
             self.earn();
         }
     }
