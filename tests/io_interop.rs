@@ -1,7 +1,7 @@
 //! Streams of cede and of CPython's asyncio talk to each other, each as the client and as the server.
 //!
 //! `io_interop/peer.py` is the other side, and says the same as what is here. It is run by `python3`, or what the variable PYTHON names;
-//! where that is older than 3.13, or not there, a line on stderr says what was skipped.
+//! where that is older than 3.11, or not there, a line on stderr says what was skipped.
 
 use std::env;
 use std::error::Error;
@@ -94,14 +94,14 @@ fn python() -> OsString {
     env::var_os("PYTHON").unwrap_or_else(|| "python3".into())
 }
 
-/// Whether there is a Python that is new enough for several separators. If not, says so.
+/// Whether there is a Python that is new enough. If not, says so.
 fn is_there(what: &str) -> bool {
-    let asked = "import sys; sys.exit(sys.version_info < (3, 13))";
+    let asked = "import sys; sys.exit(sys.version_info < (3, 11))";
     let is_new = Command::new(python()).args(["-c", asked]).stderr(Stdio::null()).status();
     let is_there = is_new.is_ok_and(|status| status.success());
     if !is_there {
         // Not `eprintln`, which the harness keeps to itself when the test passes.
-        let line = format!("skipped: {what} needs Python 3.13, and {:?} is older or not there\n", python());
+        let line = format!("skipped: {what} needs Python 3.11, and {:?} is older or not there\n", python());
         io::stderr().write_all(line.as_bytes()).unwrap();
     }
     is_there

@@ -5,13 +5,23 @@ import sys
 SIZE = 3 << 20
 
 
+async def until(reader, separators):
+    if sys.version_info >= (3, 13):
+        return await reader.readuntil(separators)
+    # Before, there was one separator at most.
+    text = b""
+    while not text.endswith(separators):
+        text += await reader.readexactly(1)
+    return text
+
+
 async def serve(reader, writer):
     # Lines, until an empty one.
     while (line := await reader.readline()) != b"\n":
         writer.write(line.upper())
         await writer.drain()
     # Up to one of several separators.
-    parts = [await reader.readuntil((b";", b"|", b"\r\n")) for _ in range(3)]
+    parts = [await until(reader, (b";", b"|", b"\r\n")) for _ in range(3)]
     writer.write(b",".join(b"%d" % len(part) for part in parts) + b"\n")
     await writer.drain()
     # A frame, of a length that comes first, back again.

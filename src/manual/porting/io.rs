@@ -180,7 +180,7 @@
 //! cede::run(|| -> Result<(), Box<dyn Error>> {
 //!     let listener = TcpListener::bind("127.0.0.1:0")?;
 //!     let address = listener.local_addr()?;
-//!     let server = cede::try_spawn(move || sums(&listener.accept()?.0).map_err(|error| error.to_string()));
+//!     let server = cede::try_spawn(move || sums(&listener.accept()?.0));
 //!
 //!     let stream = TcpStream::connect(address)?;
 //!     let mut table = csv::Writer::from_writer(GzEncoder::new(&stream, Compression::fast()));
