@@ -72,7 +72,7 @@ pub use generator::{
 };
 pub use runtime::{
     Deadlock, Handle, OnDeadlock, Operation, RemoteJoinError, RemoteJoinHandle, RunError, Runner, Runtime,
-    StuckTask, TaskReport, run, set_task_hook, take_task_hook, unblock, yield_now,
+    StuckTask, TaskReport, run, set_task_hook, take_task_hook, unblock, unblock_scoped, yield_now,
 };
 pub use task::race;
 pub use task::{

@@ -343,3 +343,24 @@ fn a_race_between_things_of_two_workers_loses_nothing() {
     );
     assert_eq!(got.load(SeqCst) + one.len() + other.len(), put.load(SeqCst));
 }
+
+/// Most of the time each of the workers sleeps with nothing to hope for but an answer.
+#[test]
+fn workers_that_answer_each_other_are_at_no_standstill() {
+    let (there, back) = (Arc::new(Queue::bounded(1)), Arc::new(Queue::bounded(1)));
+    let runtime = Runtime::builder().workers(2).by_itself(true).build().unwrap();
+    let answered = runtime.run(move || {
+        let ends = spawn_on_each(move |worker| {
+            for number in 0..5_000 {
+                if worker == 0 {
+                    there.put(number).unwrap();
+                    assert_eq!(back.get(), Ok(number));
+                } else {
+                    back.put(there.get().unwrap()).unwrap();
+                }
+            }
+        });
+        ends.iter().for_each(|end| end.join().unwrap());
+    });
+    answered.unwrap();
+}

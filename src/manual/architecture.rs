@@ -16,6 +16,7 @@
 //! | `io` | any descriptor that can be waited for | protocols |
 //! | `net` | TCP, names | |
 //! | `executor` | jobs, their futures, executors and pools of threads | sockets, files |
+//! | `future` | how tasks wait for std futures, and futures for operations | |
 //!
 //! What is absent matters as much as what is there:
 //! - only `coroutine.rs` knows corosensei;
@@ -151,6 +152,13 @@
 //! closures that become tasks; what such a task gives goes into a record that it shares with its handle, when its own record is dropped. Ctrl-C
 //! comes the same way, by a signal handler that touches atomics and one descriptor.
 //!
+//! # Futures
+//!
+//! A task that waits for a future polls it on its own stack, with a waker that names the task by its key and owns a reference to the inbox:
+//! one word of it says whether the task waits, so that only the first call for each wait tells the run. The other way, an operation in
+//! an [`AsFuture`](crate::future::AsFuture) registers a `Waiter` that is not a task but a `WakerCell`, which lies in the pinned future as a node lies on a stack.
+//! Its waker is code of users: whoever wakes it under a lock puts it aside, and calls it when the lock is free.
+//!
 //! # Several workers
 //!
 //! A [`Runtime`](crate::Runtime) has a scheduler for each of its threads, and all that was said of one holds for each. What is added is how work
@@ -185,6 +193,7 @@
 //! | `scheduler`, `prefetch` | the tick; what it has the processor fetch for the steps that come next |
 //! | `task`, `signals` | the record of a task; the bits in it that say what is out of the ordinary, all in one byte |
 //! | `park`, `operation`, `waiter`, `wait_list` | the door to suspension; what can be waited for; whom to wake; who waits |
+//! | `waker_cell` | who waits in a future, and when its waker is called |
 //! | `completion`, `outcome`, `callback` | the end of something: who is told; what it is; a function to call |
 //! | `context` | the values of context variables that tasks and callbacks have |
 //! | `guarded`, `holder` | the lock of what is shared; who holds a thing, for reports |
@@ -218,6 +227,12 @@
 //! | `notified` | what conditions of both kinds are made of |
 //! | `mpsc`, `oneshot`, `broadcast`, `watch`, `channel` | channels, and what they have in common |
 //! | `once_cell`, `lazy` | values that are made once |
+//!
+//! | `future/` | |
+//! |---|---|
+//! | `waiting`, `task_waker` | a task that drives a future; its waker |
+//! | `as_future`, `independent`, `joined` | an operation as a future; which of them may be one; handles |
+//! | `stream` | streams with futures-io's traits |
 //!
 //! # Where to begin reading
 //!

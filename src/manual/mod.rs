@@ -7,7 +7,8 @@
 //! - [`futures`]: how async crates are called from here, and tasks and channels from there.
 //! - [`architecture`]: what the crate is made of, and the way of a value through it.
 //! - [`soundness`]: why safe code cannot break memory with this crate, rule by rule.
-//! - [`performance`]: where each nanosecond of a switch goes, and what was tried.
+//! - [`performance`]: where each nanosecond of a switch and each byte of a task goes, and what was tried.
+//! - [`performance_io`]: the same of a request that comes over a socket.
 //! - [`rationale`]: what else could have been done, and why it was not.
 
 pub mod architecture;
@@ -16,6 +17,7 @@ pub mod choosing;
 pub mod futures;
 pub mod generators;
 pub mod performance;
+pub mod performance_io;
 pub mod porting;
 pub mod rationale;
 pub mod soundness;

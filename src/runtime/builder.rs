@@ -171,13 +171,12 @@ impl Builder {
     /// Makes the runner.
     pub fn build(self) -> Runner {
         let clock = if self.virtual_time { Clock::virtual_from_now() } else { Clock::Real };
-        let scheduler = Scheduler::new(clock, self.stack_size, slow_step(self.debug, self.slow_step), None);
+        let slow_step = slow_step(self.debug, self.slow_step);
+        let scheduler = Scheduler::new(clock, self.stack_size, slow_step, None);
         if self.blocking_threads_max.is_some() || self.blocking_idle_max.is_some() {
             let threads_max = self.blocking_threads_max.unwrap_or(blocking::THREADS_MAX);
-            scheduler
-                .outside
-                .jobs
-                .set_pool(threads_max, self.blocking_idle_max.unwrap_or(blocking::IDLE_MAX));
+            let idle_max = self.blocking_idle_max.unwrap_or(blocking::IDLE_MAX);
+            scheduler.outside.jobs.set_pool(threads_max, idle_max);
         }
         let by_itself = self.by_itself.unwrap_or(self.virtual_time);
         Runner::of(scheduler, by_itself, self.interrupts, self.on_deadlock)

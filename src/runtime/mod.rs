@@ -37,7 +37,7 @@ pub(crate) mod waker_cell;
 pub(crate) mod with_deadline;
 mod workers;
 
-pub use blocking::unblock;
+pub use blocking::{unblock, unblock_scoped};
 pub use builder::{Builder, OnDeadlock};
 pub use handle::{Handle, RunEnded};
 pub use operation::Operation;

@@ -129,9 +129,16 @@ impl Outside {
         Ok(())
     }
 
-    /// Waits, as a worker does, until anything comes, whoever it is from, or the time is over. `expects`: without a time, somebody has said
-    /// that he will send something; then the last of those who have wakes it, too.
+    /// Waits, as a worker does, until anything comes, whoever it is from, or the time is over, and takes it.
     pub(super) fn rest(&self, timeout: Option<Duration>, expects: bool, hear: Hear<'_>) -> io::Result<bool> {
+        self.await_anything(timeout, expects)?;
+        self.inbox.drain(hear);
+        Ok(true)
+    }
+
+    /// The same, and leaves it where it is. `expects`: without a time, somebody has said that he will send something; then the last of
+    /// those who have wakes it, too.
+    pub(super) fn await_anything(&self, timeout: Option<Duration>, expects: bool) -> io::Result<()> {
         self.entries_since_look.set(0);
         let longest = timeout.unwrap_or(Duration::MAX);
         if self.reactor.get().is_none() && !self.inbox.needs_reactor(Some(longest)) {
@@ -146,8 +153,7 @@ impl Outside {
                 result?;
             }
         }
-        self.inbox.drain(hear);
-        Ok(true)
+        Ok(())
     }
 
     fn sleep(&self, timeout: Option<Duration>, hear: Hear<'_>) -> io::Result<bool> {
@@ -180,8 +186,8 @@ impl Outside {
     }
 }
 
-/// Whether the process has threads that are neither one of these workers nor such of pools as have nothing to do. Yes where the system
-/// does not tell.
+/// Whether the process has threads that are neither one of these workers nor such of pools as have nothing to do. Yes where the
+/// system does not tell.
 pub(super) fn has_other_threads(workers: usize) -> bool {
     let own = workers + super::pool::quiet_threads();
     let threads = std::fs::read_dir("/proc/self/task").map(Iterator::count);

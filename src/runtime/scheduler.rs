@@ -112,6 +112,8 @@ impl Entered<'_> {
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         debug_assert!(ptr::eq(CURRENT.get(), self.scheduler));
+        // Whoever called may let go of what the tasks have lent to other threads.
+        self.scheduler.outside.jobs.drain_lending();
         CURRENT.set(ptr::null());
         let left = context::swap_loose(self.outside.take());
         drop(left);

@@ -14,13 +14,15 @@
 //! their nodes into one, since they come as [visitors](super::guarded::visit), for whom it is shared. So tasks among themselves
 //! pay nothing for this.
 //!
+//! Who holds another lock around that of what is waited for, as a priority queue does, has them held back ([`HoldWakers`]).
+//!
 //! So it is with the system call that ends the sleep of another run: whoever that wakes would find the lock taken.
 //!
 //! The cell stays in place as long as the wait is registered: it is a part of the future, which is pinned, and withdraws the wait before
 //! it goes. It is rung under the lock that withdrawing takes.
 
 use std::cell::{Cell, RefCell};
-use std::marker::PhantomPinned;
+use std::marker::{PhantomData, PhantomPinned};
 use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,6 +35,8 @@ use super::waiter::Waiter;
 thread_local! {
     /// Whether any are due: looked at often.
     static ANY_DUE: Cell<bool> = const { Cell::new(false) };
+    /// How many are on the stack that hold a lock, under which nothing is to be called.
+    static HOLDS: Cell<u32> = const { Cell::new(0) };
     /// Empty but for moments. Without a destructor, so that it is there for as long as the thread is.
     static DUE: ManuallyDrop<RefCell<Vec<Waker>>> = const { ManuallyDrop::new(RefCell::new(Vec::new())) };
     /// How many locks are held under which somebody may be woken.
@@ -130,9 +134,31 @@ pub(crate) fn wake_due() {
     }
 }
 
+/// As long as this lives no waker is called on this thread; those that are due by then are called as it goes. For who holds a lock
+/// around the lock of what is waited for. It stays on its stack, and nothing suspends meanwhile.
+#[derive(Debug)]
+pub(crate) struct HoldWakers(PhantomData<*const ()>);
+
+impl HoldWakers {
+    pub(crate) fn new() -> Self {
+        HOLDS.set(HOLDS.get() + 1);
+        HoldWakers(PhantomData)
+    }
+}
+
+impl Drop for HoldWakers {
+    fn drop(&mut self) {
+        HOLDS.set(HOLDS.get() - 1);
+        wake_due();
+    }
+}
+
 #[cold]
 #[inline(never)]
 fn wake_all_due() {
+    if HOLDS.get() > 0 {
+        return;
+    }
     ANY_DUE.set(false);
     if let Some(inbox) = TO_NOTIFY.with(|slot| slot.take()) {
         inbox.ring();

@@ -15,7 +15,7 @@ const CHUNK_MAX: usize = 1024;
 /// Calls a function with each of these things, on all workers of the [`Runtime`](crate::Runtime), and gives what it gives, in the order of the
 /// things. Comes back when all calls have.
 ///
-/// It is a [`scope`](crate::scope) whose children each have a chunk of the things, so that the function and the things may borrow. They are as
+/// It is a [`scope`] whose children each have a chunk of the things, so that the function and the things may borrow. They are as
 /// many as it takes to keep all workers busy, whatever the number of things. Calls of one chunk come one after the other, and may wait.
 ///
 /// # Errors

@@ -153,8 +153,11 @@ impl Scheduler {
                 self.outside.inbox.drain(&mut hear);
                 return Ok(heard);
             }
-            self.outside.rest(None, false, &mut hear)?;
+            let waited = self.outside.await_anything(None, false);
+            // Before a message is taken out: whoever finds none left must find that this worker has come back.
             drop(hope);
+            waited?;
+            self.outside.inbox.drain(&mut hear);
         }
         if heard {
             seat.note_woken();

@@ -20,7 +20,7 @@
 //! A worker that sleeps with nothing of its own to wait for, no timer, no I/O, nobody who has said that he will wake it, is
 //! without hope. When all are, and nothing lies in any queue or inbox, nothing can happen any more but through threads that the
 //! runtime does not know. Worker 0 looks for that: it reads the count and all inboxes between two equal readings of `stirred`, which
-//! each worker raises when it stops being without hope. So what it has read was true at one moment, and it stays true, since only a
+//! each worker raises when it stops being without hope, before it takes anything out of its inbox. So what it has read was true at one moment, and it stays true, since only a
 //! worker that is awake changes it.
 //!
 //! # The end
@@ -232,10 +232,12 @@ impl Crew {
             return !self.has_fresh();
         }
         let stirred = self.stirred.load(Ordering::SeqCst);
-        self.hopeless.load(Ordering::SeqCst) == self.present()
+        let is_still = self.hopeless.load(Ordering::SeqCst) == self.present()
             && !self.inboxes[1..self.present()].iter().any(|inbox| inbox.has_messages())
-            && !self.has_fresh()
-            && self.stirred.load(Ordering::SeqCst) == stirred
+            && !self.has_fresh();
+        // What was read above was read before this.
+        fence(Ordering::Acquire);
+        is_still && self.stirred.load(Ordering::SeqCst) == stirred
     }
 
     // Faults
