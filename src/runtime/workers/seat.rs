@@ -25,16 +25,16 @@ use crate::runtime::remote::Fresh;
 /// Every so often the oldest closure is taken, and the injector looked at, first.
 const TURNS_PER_FAIR_ONE: u32 = 64;
 
-/// How long a worker waits awake at most: longer than another one that is awake needs to answer, shorter than it takes to wake one.
-const SPIN: Duration = Duration::from_micros(8);
+/// How long a worker waits awake at most: longer than it takes to wake another one, which then answers.
+const SPIN: Duration = Duration::from_micros(20);
 
 /// A sleep that was ended so soon by another worker would better have been a wait.
 const SOON: Duration = Duration::from_micros(60);
 
-/// So many such sleeps make a worker wait awake, and so much a wait in vain takes away again: where other processes have the
-/// processor, the answer does not come in time, and waiting for it only takes more of their time.
-const CREDIT_MIN: u8 = 4;
-const CREDIT_MAX: u8 = 8;
+/// How many such sleeps make a worker wait awake. Each wait in vain doubles that, and each that was not halves it: where other
+/// processes have the processor, the answer does not come in time, and waiting for it only takes more of their time.
+const PRICE_MIN: u8 = 2;
+const PRICE_MAX: u8 = 64;
 
 /// See the head of this file. Of the worker's thread.
 pub(in crate::runtime) struct Seat {
@@ -44,7 +44,9 @@ pub(in crate::runtime) struct Seat {
     turns: Cell<u32>,
     /// Where it looks first the next time.
     victim: Cell<usize>,
+    /// How many sleeps were ended soon since it last waited in vain, and how many it takes to wait.
     credit: Cell<u8>,
+    price: Cell<u8>,
     /// When its sleep began, if that is of interest.
     asleep_since: Cell<Option<Instant>>,
     /// How many closures it has begun.
@@ -60,6 +62,7 @@ impl Seat {
             turns: Cell::new(0),
             victim: Cell::new(worker + 1),
             credit: Cell::new(0),
+            price: Cell::new(PRICE_MIN),
             asleep_since: Cell::new(None),
             begun: Cell::new(0),
         }
@@ -150,29 +153,26 @@ impl Seat {
 
     /// Waits awake, for messages and, if it is one of those who search, for work. Gives whether there is either.
     fn spin(&self, inbox: &Inbox, searches: bool) -> bool {
-        if self.credit.get() < CREDIT_MIN {
+        if self.credit.get() < self.price.get() {
             return false;
         }
         let begin = Instant::now();
         while begin.elapsed() < SPIN {
             for _ in 0..16 {
                 if inbox.has_messages() {
-                    self.earn();
+                    self.price.set((self.price.get() / 2).max(PRICE_MIN));
                     return true;
                 }
                 std::hint::spin_loop();
             }
             if searches && self.crew.has_fresh() && self.steal() {
-                self.earn();
+                self.price.set((self.price.get() / 2).max(PRICE_MIN));
                 return true;
             }
         }
-        self.credit.set(self.credit.get() - CREDIT_MIN);
+        self.price.set((self.price.get() * 2).min(PRICE_MAX));
+        self.credit.set(0);
         false
-    }
-
-    fn earn(&self) {
-        self.credit.set((self.credit.get() + 1).min(CREDIT_MAX));
     }
 
     /// Sleeps by `sleep`, as one that a push may wake. Comes back at once when there is work after all.
@@ -244,7 +244,7 @@ impl Seat {
     /// Another worker has ended its sleep.
     pub(in crate::runtime) fn note_woken(&self) {
         if self.asleep_since.take().is_some_and(|begin| begin.elapsed() < SOON) {
-            self.earn();
+            self.credit.set((self.credit.get() + 1).min(PRICE_MAX));
         }
     }
 
