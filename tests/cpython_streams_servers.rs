@@ -127,7 +127,8 @@ fn with_an_http_server(client: impl FnOnce(TcpReader, TcpWriter) -> io::Result<(
         let (mut stream, _) = listener.accept().unwrap();
         let mut request = StreamReader::new(stream.try_clone().unwrap());
         if request.readuntil("\r\n\r\n").is_ok() {
-            stream.write_all(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nTest message").unwrap();
+            // The client may have gone.
+            let _ = stream.write_all(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nTest message");
         }
     });
     cede::run(|| {
@@ -181,9 +182,12 @@ fn the_reader_of_a_writer_that_was_closed_is_at_its_end() {
     with_an_http_server(|mut reader, mut writer| {
         writer.close()?;
         writer.wait_closed()?;
-        // What had come before may still be there.
-        reader.read_to_eof()?;
-        assert!(reader.at_eof());
+        match reader.read_to_eof() {
+            // What had come before may still be there.
+            Ok(_) => assert!(reader.at_eof()),
+            // The server has answered, and the system has told it that nobody listens, before this has read.
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+        }
         Ok(())
     });
 }
