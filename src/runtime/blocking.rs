@@ -22,8 +22,7 @@ use std::fmt;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::context;
@@ -33,6 +32,7 @@ use super::park;
 use super::scheduler::with_scheduler;
 use super::task::TaskKey;
 use super::waiter::Waiter;
+use crate::atomics::{Condvar, Mutex, MutexGuard, PoisonError, thread};
 
 /// How many threads there are at most.
 const THREADS_MAX: usize = 256;
@@ -83,10 +83,7 @@ pub(crate) fn try_unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'sta
         (outside.inbox.sender(), outside.jobs.ticket())
     })
     .ok_or_else(|| io::Error::other(park::Refusal::NoTask.to_string()))?;
-    let stage = Mutex::new(Stage::Queued(f, sender, ticket));
-    let job = Arc::new(Job { stage, waiter: Mutex::new(None) });
-    POOL.submit(Arc::clone(&job) as Arc<dyn Work>);
-    match park::wait(pin!(Unblocking { job }))? {
+    match park::wait(pin!(Unblocking::begin(&POOL, f, sender, ticket)))? {
         Ok(value) => Ok(value),
         Err(payload) => panic::resume_unwind(payload),
     }
@@ -172,6 +169,16 @@ impl<F, T> Job<F, T> {
 /// Waits for a job.
 struct Unblocking<F, T> {
     job: Arc<Job<F, T>>,
+}
+
+impl<T: Send + 'static, F: FnOnce() -> T + Send + 'static> Unblocking<F, T> {
+    /// Gives a job to a pool.
+    fn begin(pool: &'static Pool, f: F, sender: Sender, ticket: Ticket) -> Self {
+        let stage = Mutex::new(Stage::Queued(f, sender, ticket));
+        let job = Arc::new(Job { stage, waiter: Mutex::new(None) });
+        pool.submit(Arc::clone(&job) as Arc<dyn Work>);
+        Unblocking { job }
+    }
 }
 
 impl<F, T> sealed::Sealed for Unblocking<F, T> {}
@@ -336,5 +343,7 @@ impl Drop for Ticket {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, cede_loom))]
+mod models;
+#[cfg(all(test, not(cede_loom)))]
 mod tests;

@@ -8,7 +8,6 @@ use std::error::Error;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
-use std::thread::{self, ThreadId};
 
 use thiserror::Error;
 
@@ -16,6 +15,7 @@ use super::context;
 use super::inbox::Inbox;
 use super::remote::{self, Origin, RemoteJoinHandle};
 use super::scheduler::{Scheduler, with_scheduler};
+use crate::atomics::thread::{self, ThreadId};
 
 /// The run has ended, and takes nothing in any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

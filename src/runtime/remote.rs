@@ -13,6 +13,8 @@
 //! Results, closures and errors are never dropped under the lock.
 
 mod error;
+#[cfg(all(test, cede_loom))]
+mod models;
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -20,8 +22,7 @@ use std::fmt;
 use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
@@ -38,6 +39,8 @@ use super::task::{AnyTask, Failure, TaskCore, TaskKey};
 use super::wait_list::{List, Node};
 use super::waiter::Waiter;
 use super::with_deadline::wait_within;
+use crate::atomics::thread::{self, ThreadId};
+use crate::atomics::{Condvar, Mutex, MutexGuard, PoisonError};
 pub use error::RemoteJoinError;
 
 /// How a task ended.
@@ -86,9 +89,7 @@ pub(super) fn spawn<T: Send + 'static>(
     origin: Origin,
     body: impl FnOnce() -> Given<T> + Send + 'static,
 ) -> RemoteJoinHandle<T> {
-    let stage = Stage::Sent { cancels: 0 };
-    let state = State { stage, waiters: List::new(), name: String::new(), observed: false };
-    let shared = Arc::new(Shared { origin, state: Mutex::new(state), ended: Condvar::new() });
+    let shared = Shared::new(origin);
     let unstarted = Unstarted { body, link: Link(Some(Arc::clone(&shared))) };
     // What comes back is dropped, and tells that the run has ended.
     drop(shared.origin.inbox.call(Box::new(context::carry(move || unstarted.start()))));
@@ -96,6 +97,12 @@ pub(super) fn spawn<T: Send + 'static>(
 }
 
 impl<T> Shared<T> {
+    fn new(origin: Origin) -> Arc<Self> {
+        let stage = Stage::Sent { cancels: 0 };
+        let state = State { stage, waiters: List::new(), name: String::new(), observed: false };
+        Arc::new(Shared { origin, state: Mutex::new(state), ended: Condvar::new() })
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
