@@ -50,10 +50,7 @@ impl OneAtATime {
     pub(crate) fn enter(&self) -> Entered {
         Entered
     }
-}
 
-#[cfg(not(cede_loom))]
-impl Entered {
     #[inline(always)]
-    pub(crate) fn leave(&mut self) {}
+    pub(crate) fn leave(&self, _entered: &mut Entered) {}
 }

@@ -36,6 +36,7 @@
 //! corosensei on the stack (limited to 1 KiB, and their destructors must not panic).
 
 mod exit_notice;
+mod fibers;
 mod grow;
 
 use std::cell::{Cell, UnsafeCell};
@@ -51,6 +52,7 @@ use corosensei::stack::{STACK_ALIGNMENT, Stack, StackPointer};
 pub use grow::{grow, grow_with};
 
 use crate::stack::{self, Label, Slot, StackError};
+use fibers::{Fiber, Resumer};
 
 type Switch = corosensei::Coroutine<Command, Event, (), Segment>;
 type Suspender = corosensei::Yielder<Command, Event>;
@@ -130,6 +132,7 @@ pub(crate) struct Coroutine {
     extents_are_fine: Cell<bool>,
     /// The thread was unwinding when the coroutine was last resumed, and it has not suspended itself since.
     resumed_in_unwind: Cell<bool>,
+    fiber: Fiber,
     kind: Kind,
     label: Label,
 }
@@ -210,8 +213,11 @@ pub(crate) unsafe fn build<H>(
     let switch = unsafe {
         Switch::with_stack_unchecked(segment, move |suspender: &Suspender, _command| {
             let header = NonNull::new_unchecked(place);
-            header.cast::<Coroutine>().as_ref().suspender.set(suspender);
+            let coroutine = header.cast::<Coroutine>().as_ref();
+            coroutine.fiber.arrive();
+            coroutine.suspender.set(suspender);
             entry(header);
+            coroutine.fiber.leave();
         })
     };
     let coroutine = Coroutine {
@@ -225,6 +231,7 @@ pub(crate) unsafe fn build<H>(
         slot,
         suspender: Cell::new(ptr::null()),
         resumed_in_unwind: Cell::new(false),
+        fiber: Fiber::new(),
         kind,
         label: Label { owner: place.cast(), ..label },
     };
@@ -291,7 +298,10 @@ impl Coroutine {
         }
         // SAFETY: the coroutine is not running, so nobody else has this borrow.
         let switch = unsafe { &mut **self.switch.get() };
-        match switch.resume(command) {
+        let resumer = Resumer::leave();
+        let result = switch.resume(command);
+        resumer.arrive();
+        match result {
             CoroutineResult::Yield(event) => event,
             CoroutineResult::Return(()) => Event::Ended,
         }
@@ -395,8 +405,11 @@ impl Coroutine {
     /// This is the innermost coroutine, it runs on this thread, and nothing is unwinding in it.
     #[inline(always)]
     pub(crate) unsafe fn suspend(&self, event: Event) -> Command {
+        self.fiber.leave();
         // SAFETY: `suspender` was set when the coroutine began, and lies on its live stack.
-        unsafe { (*self.suspender.get()).suspend(event) }
+        let command = unsafe { (*self.suspender.get()).suspend(event) };
+        self.fiber.arrive();
+        command
     }
 
     /// Drops a header whose coroutine has finished or has never begun, and gives its slot back.

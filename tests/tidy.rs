@@ -45,6 +45,7 @@ const CONFINED: &[(&str, &str)] = &[("corosensei", "src/coroutine.rs"), ("pollin
 const UNSAFE_FILES: &[&str] = &[
     "src/atomics/modelled.rs",
     "src/coroutine.rs",
+    "src/coroutine/fibers.rs",
     "src/coroutine/grow.rs",
     "src/generator/builder.rs",
     "src/generator/core.rs",

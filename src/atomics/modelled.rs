@@ -297,7 +297,7 @@ impl<T> OnceLock<T> {
         let _writing = self.writers.lock();
         let mut inside = self.place.enter();
         let result = self.value.set(value);
-        inside.leave();
+        self.place.leave(&mut inside);
         if result.is_ok() {
             self.set.store(true, Ordering::Release);
         }
@@ -342,13 +342,13 @@ impl OneAtATime {
         Entered((!is_over()).then(|| self.get().get_mut()))
     }
 
+    pub(crate) fn leave(&self, entered: &mut Entered) {
+        entered.0 = None;
+        // What was done inside was done until now, and not when it was entered.
+        drop(self.enter());
+    }
+
     fn look(&self) {
         self.get().with(|_| ());
-    }
-}
-
-impl Entered {
-    pub(crate) fn leave(&mut self) {
-        self.0 = None;
     }
 }

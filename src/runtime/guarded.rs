@@ -139,7 +139,7 @@ impl<T> Guarded<T> {
 impl<T> Drop for Guard<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.inside.leave();
+        self.guarded.inside.leave(&mut self.inside);
         if self.mutex.is_none() {
             self.guarded.busy.store(false, Ordering::Release);
         }

@@ -19,7 +19,7 @@ fn shared(owned: bool) -> Arc<Guarded<u32>> {
     let guarded = Arc::new(Guarded::new(0));
     // What is made at the first use is made here.
     let _ = (guarded.owner.load(Ordering::Relaxed), guarded.busy.load(Ordering::Relaxed));
-    guarded.inside.enter().leave();
+    drop(guarded.inside.enter());
     add(&guarded, u32::from(owned));
     guarded
 }
