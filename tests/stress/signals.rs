@@ -1,7 +1,7 @@
 //! What tasks of several runs share to keep out of each other's way and to wait for each other.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use cede::sync::{Barrier, Condvar, Event, Lock, Mutex, OnceCell, RwLock, Semaphore};
@@ -164,5 +164,38 @@ fn barriers_and_cells() {
         });
         assert_eq!(leaders.load(Ordering::Relaxed), TURNS);
         assert_eq!(made.load(Ordering::Relaxed), TURNS, "each value is made once");
+    });
+}
+
+/// The lock of what is shared belongs to the first thread that uses it, until another comes, at some moment.
+#[test]
+fn what_one_thread_had_to_itself() {
+    stress("what_one_thread_had_to_itself", |round| {
+        let (give, given) = mpsc::channel::<Arc<Semaphore>>();
+        thread::scope(|s| {
+            round.thread(s, "has it first", move |actor| {
+                run_tasks(1, |_| {
+                    let mut random = round.random(0);
+                    for _ in 0..TURNS {
+                        actor.about("makes one");
+                        let semaphore = Arc::new(Semaphore::new(1));
+                        let early = random.below(10);
+                        (0..early).for_each(|_| drop(semaphore.acquire()));
+                        give.send(Arc::clone(&semaphore)).unwrap();
+                        actor.about("shares it");
+                        (0..30).for_each(|_| drop(semaphore.acquire()));
+                    }
+                });
+                drop(give);
+            });
+            round.thread(s, "comes later", move |actor| {
+                run_tasks(1, |_| {
+                    for semaphore in &given {
+                        actor.about("shares it");
+                        (0..10).for_each(|_| drop(semaphore.acquire()));
+                    }
+                });
+            });
+        });
     });
 }
