@@ -2,10 +2,12 @@
 //!
 //! `counts NAME N` carries out N units of one routine. The script runs each twice under valgrind, with few units and with many,
 //! and divides the difference, so that neither the start nor the end of a run is in the figure. Without a name each routine
-//! is carried out once, which is what `cargo bench --bench counts` does.
+//! is carried out once, which is what `cargo bench --bench counts` does. `.ci/syscalls` counts the system calls of `echo` in the same way.
 
 use std::hint::black_box;
+use std::io::{Read, Write};
 
+use cede::net::{TcpListener, TcpStream};
 use cede::sync::{Mutex, Queue, mpsc};
 use cede::{Generator, Yielder};
 
@@ -22,6 +24,7 @@ const ROUTINES: &[(&str, Routine)] = &[
     ("queue", queue),
     ("channel", channel),
     ("sleep", sleep),
+    ("echo", echo),
 ];
 
 /// One value of a generator.
@@ -94,6 +97,37 @@ fn sleep(units: u64) {
     let runner = cede::Runner::builder().virtual_time(true).build();
     let slept = runner.run(|| (0..units).for_each(|_| cede::sleep(std::time::Duration::from_millis(1))));
     slept.expect("nothing goes wrong");
+}
+
+/// A message of 64 bytes to another task over TCP and back, one of as many at a time as there are connections. Both ends count.
+fn echo(units: u64) {
+    const CONNECTIONS: u64 = 64;
+    cede::run(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let clients: Vec<_> = (0..CONNECTIONS)
+            .map(|_| {
+                let client = cede::spawn(move || {
+                    let mut stream = TcpStream::connect(address).expect("it listens");
+                    // Larger than the answer: a read that fills its buffer has to be followed by another.
+                    let mut buffer = [0; 4096];
+                    for _ in 0..units.div_ceil(CONNECTIONS) {
+                        stream.write_all(&[1; 64]).expect("the other end is open");
+                        assert_eq!(stream.read(&mut buffer).expect("the other end is open"), 64);
+                    }
+                });
+                let (mut stream, _) = listener.accept().expect("somebody connects");
+                cede::spawn(move || {
+                    let mut buffer = [0; 4096];
+                    while let Ok(length @ 1..) = stream.read(&mut buffer) {
+                        stream.write_all(&buffer[..length]).expect("the other end is open");
+                    }
+                });
+                client
+            })
+            .collect();
+        clients.iter().for_each(|client| client.join().expect("no task fails"));
+    });
 }
 
 fn main() {

@@ -18,7 +18,7 @@ pub(crate) use fences::{fence_all_threads, fence_this_thread, fences_are_to_be_h
 #[cfg(cede_loom)]
 pub(crate) use modelled::{
     AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Condvar, Entered, Mutex, MutexGuard, OnceLock, OneAtATime,
-    hint, thread,
+    RwLock, RwLockWriteGuard, deque, fence, hint, thread,
 };
 
 pub(crate) use std::sync::PoisonError;
@@ -26,10 +26,13 @@ pub(crate) use std::sync::atomic::Ordering;
 #[cfg(not(cede_loom))]
 pub(crate) use std::{
     hint,
-    sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize},
-    sync::{Condvar, Mutex, MutexGuard, OnceLock},
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, fence},
+    sync::{Condvar, Mutex, MutexGuard, OnceLock, RwLock, RwLockWriteGuard},
     thread,
 };
+
+#[cfg(not(cede_loom))]
+pub(crate) use crossbeam_deque as deque;
 
 /// What one thread at a time may be inside of, by the word of some lock: a model sees where that does not hold, or where one does
 /// not see what the one before has written. Otherwise it is nothing.

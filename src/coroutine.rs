@@ -54,8 +54,10 @@ pub use grow::{grow, grow_with};
 use crate::stack::{self, Label, Slot, StackError};
 use fibers::{Fiber, Resumer};
 
-type Switch = corosensei::Coroutine<Command, Event, (), Segment>;
-type Suspender = corosensei::Yielder<Command, Event>;
+/// An [`Event`] crosses as a plain number: of the values that an enum has not, corosensei's result would take one for its own end, and so
+/// what comes back would be put together in three comparisons in place of one.
+type Switch = corosensei::Coroutine<Command, usize, (), Segment>;
+type Suspender = corosensei::Yielder<Command, usize>;
 
 /// What a coroutine is told as it is resumed. Travels in a register.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,6 +79,21 @@ pub(crate) enum Event {
     Delegating,
     /// Its entry function has returned, and it is never resumed again.
     Ended,
+}
+
+const SUSPENDED: usize = Event::Suspended as usize;
+
+impl Event {
+    /// Out of line, so that what usually happens is known by one branch, and not looked up in a value that was put together.
+    #[cold]
+    #[inline(never)]
+    fn unusual(result: CoroutineResult<usize, ()>) -> Event {
+        match result {
+            CoroutineResult::Yield(SUSPENDED) => Event::Suspended,
+            CoroutineResult::Yield(_) => Event::Delegating,
+            CoroutineResult::Return(()) => Event::Ended,
+        }
+    }
 }
 
 /// The part of a slot that corosensei uses: it ends below the header. Owns nothing.
@@ -302,8 +319,8 @@ impl Coroutine {
         let result = switch.resume(command);
         resumer.arrive();
         match result {
-            CoroutineResult::Yield(event) => event,
-            CoroutineResult::Return(()) => Event::Ended,
+            CoroutineResult::Yield(SUSPENDED) => Event::Suspended,
+            unusual => Event::unusual(unusual),
         }
     }
 
@@ -407,7 +424,7 @@ impl Coroutine {
     pub(crate) unsafe fn suspend(&self, event: Event) -> Command {
         self.fiber.leave();
         // SAFETY: `suspender` was set when the coroutine began, and lies on its live stack.
-        let command = unsafe { (*self.suspender.get()).suspend(event) };
+        let command = unsafe { (*self.suspender.get()).suspend(event as usize) };
         self.fiber.arrive();
         command
     }

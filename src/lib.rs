@@ -55,6 +55,8 @@ mod atomics;
 pub mod stack;
 
 mod coroutine;
+pub mod executor;
+pub mod future;
 pub mod generator;
 pub mod io;
 pub mod manual;
@@ -74,7 +76,7 @@ pub use generator::{
 };
 pub use runtime::{
     Deadlock, Handle, OnDeadlock, Operation, RemoteJoinError, RemoteJoinHandle, RunError, Runner, StuckTask,
-    TaskReport, run, set_task_hook, take_task_hook, yield_now,
+    TaskReport, run, set_task_hook, take_task_hook, unblock, yield_now,
 };
 pub use task::race;
 pub use task::{

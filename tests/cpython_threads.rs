@@ -4,8 +4,7 @@
 //! | left out | why |
 //! |---|---|
 //! | `test_run_coroutine_threadsafe_task_factory_exception` | there are no factories of tasks |
-//! | `test_wrap_future_future`, `DuckTests.test_wrap_future`, `test_wrap_future_*_loop` | nothing is wrapped: work of other threads has handles of its own, which any run can wait for |
-//! | `test_wrap_future_cancel2` | such a handle has one state, so it can't be cancelled in one place and have a value in another |
+//! | `test_wrap_future_future`, `test_wrap_future_cancel2`, `DuckTests.test_wrap_future`, `test_wrap_future_*_loop` | the handle of a task of another thread is not wrapped, since any run can wait for it; `cpython_executors.rs` has those of executors |
 
 use std::sync::{Arc, mpsc};
 use std::thread;

@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd, IntoRawFd};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use cede::io::raw_os_error;
 use cede::net::{TcpListener, TcpStream};
 use cede::task::First;
 use cede::time::after;
@@ -80,7 +81,7 @@ fn an_accept_that_waits_for_a_descriptor_can_be_cancelled_and_loses_no_connectio
         assert!(server.join().unwrap_err().is_cancelled());
         // Where a task may not wait, the error comes at once.
         let error = cede::no_switch(|| listener.accept()).unwrap_err();
-        assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
+        assert_eq!(raw_os_error(&error), Some(libc::EMFILE));
         drop(taken);
         assert_eq!(listener.accept().unwrap().1, client.local_addr().unwrap());
     });
@@ -126,7 +127,7 @@ fn without_descriptors_all_else_gives_an_error() {
     cede::run(|| {
         let ours = TcpStream::try_from(ours).unwrap();
         // There is not even a descriptor for the reactor.
-        let is_exhausted = |error: io::Error| error.raw_os_error() == Some(libc::EMFILE);
+        let is_exhausted = |error: io::Error| raw_os_error(&error) == Some(libc::EMFILE);
         assert!(is_exhausted((&ours).read(&mut [0]).unwrap_err()));
         assert!(is_exhausted(TcpStream::connect(address).unwrap_err()));
         assert!(is_exhausted(TcpListener::bind("127.0.0.1:0").unwrap_err()));
@@ -201,7 +202,7 @@ fn a_descriptor_closed_underneath_gives_errors() {
 }
 
 fn is_bad<T: std::fmt::Debug>(result: io::Result<T>) -> bool {
-    result.unwrap_err().raw_os_error() == Some(libc::EBADF)
+    raw_os_error(&result.unwrap_err()) == Some(libc::EBADF)
 }
 
 /// Closes the descriptor of a stream whose owner doesn't know.

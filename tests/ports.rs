@@ -139,6 +139,7 @@ compared! {
     context
     counting
     crawler
+    executors
     groups
     locks
     makers

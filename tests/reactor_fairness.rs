@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{IoSlice, IoSliceMut, Read, Write};
+use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 use std::time::Duration;
@@ -153,6 +153,48 @@ fn two_tasks_that_are_always_ready_take_turns() {
         });
         tasks.iter().for_each(|task| task.join().unwrap());
         assert!(changes.get() > 100, "{}", changes.get());
+    });
+}
+
+#[test]
+fn whoever_answers_at_once_does_not_keep_the_thread_even_before_anybody_had_to_wait() {
+    cede::run(|| {
+        let (ours, mut theirs) = std_pair();
+        let ours = TcpStream::try_from(ours).unwrap();
+        let ran = Rc::new(Cell::new(false));
+        let runs = Rc::clone(&ran);
+        cede::spawn(move || runs.set(true));
+        let mut message = || {
+            theirs.write_all(b"message").unwrap();
+            let mut buffer = [0; 64];
+            let length = (&ours).read(&mut buffer).unwrap();
+            assert_eq!(&buffer[..length], b"message");
+        };
+        message();
+        assert!(!ran.get(), "it was there");
+        message();
+        assert!(ran.get(), "the stream was known to be empty after the first");
+    });
+}
+
+#[test]
+fn what_is_there_is_read_where_a_task_may_not_wait_though_the_stream_was_empty_a_moment_ago() {
+    cede::run(|| {
+        let (ours, mut theirs) = std_pair();
+        let ours = TcpStream::try_from(ours).unwrap();
+        for text in ["one", "two", "three"] {
+            theirs.write_all(text.as_bytes()).unwrap();
+            // Not registered yet for the first two, and registered for the last.
+            let mut buffer = [0; 64];
+            let length = cede::no_switch(|| (&ours).read(&mut buffer).unwrap());
+            assert_eq!(&buffer[..length], text.as_bytes());
+            if text == "two" {
+                (&ours).set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+                assert_eq!((&ours).read(&mut buffer).unwrap_err().kind(), ErrorKind::TimedOut);
+            }
+        }
+        let error = cede::no_switch(|| (&ours).read(&mut [0; 64]).unwrap_err());
+        assert!(error.to_string().contains("no_switch"), "{error}");
     });
 }
 

@@ -12,9 +12,22 @@ use std::path::Path;
 use std::process::Command;
 use std::rc::Rc;
 
+use cede::executor::{
+    self, AsCompleted as JobsAsCompleted, Future, FutureError, Job, Map, MapOptions, Resulting,
+    ThreadPoolExecutor, TimeoutError,
+};
+use cede::future::{AsFuture, WaitingForFuture};
 use cede::generator::Builder;
-use cede::io::{Readiness, Watched};
-use cede::net::{Incoming, TcpListener, TcpStream};
+use cede::io::{
+    Duplex, Joined, OperationError, OwnedReadHalf, OwnedWriteHalf, PipeReader, PipeWriter, ReadHalf,
+    Readiness, ReuniteError, Room, Stderr, StderrLock, Stdin, StdinLines, StdinLock, Stdout, StdoutLock,
+    Watched, WriteHalf,
+};
+use cede::net::unix::{PeerCredentials, ReceivedWithDescriptors, UnixDatagram, UnixListener, UnixStream};
+use cede::net::{
+    Datagram, DatagramBatch, Datagrams, Incoming, KeepAlive, TcpConnector, TcpListener, TcpSocket, TcpStream,
+    UdpSocket,
+};
 use cede::runtime::{
     self, CancelWait, Handle, RemoteJoinError, RemoteJoinHandle, RemoteJoining, RunEnded, Waiter,
 };
@@ -31,7 +44,7 @@ use cede::sync::{
 };
 use cede::task::{
     self, AsCompleted, CallHandle, Context, ContextVar, DoneCallback, End, First, Gather, GatherResults,
-    InvalidState, Joining, Promise, Race, ReturnWhen, Shield, Token, Waited,
+    InvalidState, Joining, OwnedJoining, Promise, Race, ReturnWhen, Shield, Token, Waited,
 };
 use cede::time::{After, Timeout, TimeoutOver};
 use cede::{
@@ -113,6 +126,9 @@ fn each_public_type_crosses_threads_only_where_it_may() {
             shared().as_slice(),
             channels().as_slice(),
             streams().as_slice(),
+            executors().as_slice(),
+            futures().as_slice(),
+            streams_with_features().as_slice(),
         ]
         .concat(),
     );
@@ -177,7 +193,8 @@ fn tasks() -> Vec<&'static str> {
         RemoteJoinHandle<Single>: true, true;
         RemoteJoinHandle<Local>: false, false;
         RemoteJoinError: true, true;
-        RemoteJoining<'static, u8>: false, false;
+        RemoteJoining<'static, u8>: true, false;
+        RemoteJoining<'static, Local>: false, false;
         Waiter: false, false;
         CancelWait: true, true;
 
@@ -196,6 +213,7 @@ fn tasks() -> Vec<&'static str> {
         AsCompleted<End>: false, false;
         JoinError: false, false;
         Joining<'static, u8>: false, false;
+        OwnedJoining<u8>: false, false;
         TaskHandle: false, false;
         task::Builder: true, true;
         CallHandle: false, false;
@@ -224,22 +242,22 @@ fn shared() -> Vec<&'static str> {
     crosses_threads! {
         Lock: true, true;
         LockGuard<'static>: false, true;
-        AcquiringLock<'static>: false, false;
+        AcquiringLock<'static>: true, false;
         NotAcquired: true, true;
         Mutex<u8>: true, true;
         Mutex<Single>: true, true;
         Mutex<Local>: false, false;
         MutexGuard<'static, u8>: false, true;
         MutexGuard<'static, Single>: false, false;
-        Locking<'static, u8>: false, false;
+        Locking<'static, u8>: true, false;
         Condvar: true, true;
         WaitTimeoutResult: true, true;
         Event: true, true;
-        WaitingForEvent<'static>: false, false;
+        WaitingForEvent<'static>: true, false;
         Semaphore: true, true;
         BoundedSemaphore: true, true;
         Permit<'static>: false, true;
-        AcquiringPermit<'static>: false, false;
+        AcquiringPermit<'static>: true, false;
         ReleasedTooOften: true, true;
         Condition: true, true;
         Barrier: true, true;
@@ -256,9 +274,11 @@ fn shared() -> Vec<&'static str> {
         Lifo: true, true;
         Priority: true, true;
         DoneTooOften: true, true;
-        Getting<'static, u8, Fifo>: false, false;
-        Putting<'static, u8, Lifo>: false, false;
-        JoiningQueue<'static, u8, Priority>: false, false;
+        Getting<'static, u8, Fifo>: true, false;
+        Getting<'static, Local, Fifo>: false, false;
+        Putting<'static, u8, Lifo>: true, false;
+        Putting<'static, Local, Lifo>: false, false;
+        JoiningQueue<'static, u8, Priority>: true, false;
         QueueShutDown: true, true;
         GetNowaitError: true, true;
         PutError<Single>: true, false;
@@ -276,8 +296,9 @@ fn channels() -> Vec<&'static str> {
         mpsc::Iter<'static, Single>: true, true;
         mpsc::TryIter<'static, Single>: true, true;
         mpsc::IntoIter<Single>: true, true;
-        mpsc::Sending<'static, u8>: false, false;
-        mpsc::Receiving<'static, u8>: false, false;
+        mpsc::Sending<'static, u8>: true, false;
+        mpsc::Sending<'static, Local>: false, false;
+        mpsc::Receiving<'static, u8>: true, false;
         mpsc::Closing<'static>: false, false;
         mpsc::SendError<Single>: true, false;
         mpsc::TrySendError<Single>: true, false;
@@ -290,7 +311,7 @@ fn channels() -> Vec<&'static str> {
         oneshot::Sender<Local>: false, false;
         oneshot::Receiver<Single>: true, true;
         oneshot::Receiver<Local>: false, false;
-        oneshot::Receiving<'static, u8>: false, false;
+        oneshot::Receiving<'static, u8>: true, false;
 
         broadcast::Sender<u8>: true, true;
         broadcast::Sender<Single>: false, false;
@@ -298,7 +319,7 @@ fn channels() -> Vec<&'static str> {
         broadcast::Receiver<Single>: false, false;
         broadcast::Receiver<Local>: false, false;
         broadcast::Iter<'static, u8>: true, true;
-        broadcast::Receiving<'static, u8>: false, false;
+        broadcast::Receiving<'static, u8>: true, false;
         broadcast::Lagged: true, true;
         broadcast::RecvError: true, true;
         broadcast::TryRecvError: true, true;
@@ -310,7 +331,7 @@ fn channels() -> Vec<&'static str> {
         watch::Receiver<Single>: false, false;
         watch::Ref<u8>: true, true;
         watch::Ref<Single>: false, false;
-        watch::Changing<'static, u8>: false, false;
+        watch::Changing<'static, u8>: true, false;
 
         RwLock<u8>: true, true;
         RwLock<Single>: true, false;
@@ -319,14 +340,14 @@ fn channels() -> Vec<&'static str> {
         RwLockReadGuard<'static, Single>: false, false;
         RwLockWriteGuard<'static, u8>: false, true;
         RwLockWriteGuard<'static, Single>: false, false;
-        ReadingRwLock<'static, u8>: false, false;
-        WritingRwLock<'static, u8>: false, false;
+        ReadingRwLock<'static, u8>: true, false;
+        WritingRwLock<'static, u8>: true, false;
 
         OnceCell<u8>: true, true;
         OnceCell<Single>: true, false;
         OnceCell<Local>: false, false;
         SetError<Single>: true, false;
-        WaitingForValue<'static, u8>: false, false;
+        WaitingForValue<'static, u8>: true, false;
         Lazy<u8>: true, true;
         Lazy<Single>: true, false;
         Lazy<u8, Single>: true, false;
@@ -338,11 +359,89 @@ fn streams() -> Vec<&'static str> {
     crosses_threads! {
         Watched<std::net::TcpStream>: true, true;
         Readiness<'static>: false, false;
+        OperationError: true, true;
         TcpListener: true, true;
         Incoming<'static>: true, true;
         TcpStream: true, true;
+        TcpSocket: true, true;
+        TcpConnector: true, true;
+        KeepAlive: true, true;
+        UdpSocket: true, true;
+        DatagramBatch: true, true;
+        Datagrams<'static>: true, true;
+        Datagram<'static>: true, true;
+        UnixStream: true, true;
+        UnixListener: true, true;
+        cede::net::unix::Incoming<'static>: true, true;
+        UnixDatagram: true, true;
+        PeerCredentials: true, true;
+        ReceivedWithDescriptors: true, true;
+        PipeReader: true, true;
+        PipeWriter: true, true;
+        Duplex: true, true;
+        Room<'static>: false, false;
+        ReadHalf<'static, TcpStream>: true, true;
+        WriteHalf<'static, TcpStream>: true, true;
+        ReadHalf<'static, Single>: false, false;
+        OwnedReadHalf<TcpStream>: true, true;
+        OwnedWriteHalf<TcpStream>: true, true;
+        OwnedReadHalf<Single>: false, false;
+        ReuniteError<TcpStream>: true, true;
+        Joined<u8, u8>: true, true;
+        Joined<u8, Local>: false, false;
+        Stdin: true, true;
+        StdinLines: true, true;
+        StdinLock: false, true;
+        Stdout: true, true;
+        StdoutLock: false, true;
+        Stderr: true, true;
+        StderrLock: false, true;
     }
     .into()
+}
+
+fn executors() -> Vec<&'static str> {
+    crosses_threads! {
+        ThreadPoolExecutor: true, true;
+        executor::Builder: true, true;
+        Job: true, true;
+        Future<u8>: true, true;
+        Future<Single>: true, true;
+        Future<Local>: false, false;
+        Resulting<'static, u8>: false, false;
+        FutureError: true, true;
+        TimeoutError: true, true;
+        MapOptions: true, true;
+        Map<'static, ThreadPoolExecutor, std::ops::Range<u8>, fn(u8) -> u8, Single>: true, false;
+        JobsAsCompleted<Future<Single>>: true, true;
+    }
+    .into()
+}
+
+fn futures() -> Vec<&'static str> {
+    crosses_threads! {
+        AsFuture<WaitingForEvent<'static>>: true, false;
+        AsFuture<Getting<'static, Single, Fifo>>: true, false;
+        AsFuture<Getting<'static, Local, Fifo>>: false, false;
+        AsFuture<RemoteJoining<'static, Single>>: true, false;
+        AsFuture<OwnedJoining<u8>>: false, false;
+        AsFuture<Joining<'static, u8>>: false, false;
+        WaitingForFuture<std::future::Ready<u8>>: false, false;
+    }
+    .into()
+}
+
+#[cfg(feature = "futures-io")]
+fn streams_with_features() -> Vec<&'static str> {
+    crosses_threads! {
+        cede::future::AsyncStream<TcpStream>: false, false;
+    }
+    .into()
+}
+
+#[cfg(not(feature = "futures-io"))]
+fn streams_with_features() -> Vec<&'static str> {
+    vec!["AsyncStream"]
 }
 
 /// Types that are `pub` for the sake of a sealed trait and that nobody can name.

@@ -87,7 +87,7 @@ class Outputs(unittest.TestCase):
         "spawn": {"cede": [100.0], "tokio": [250.0]},
         catalogue.row_of("echo 64", "client_busy"): {"cede": [0.5], "tokio": [0.5]},
         **{catalogue.row_of("echo 64", metric): {"cede": [100.0], "tokio": [200.0]}
-           for metric in ("server_cpu_ns", "requests_per_s", "p50_us", "p99_us")},
+           for metric in ("server_cpu_ns", "server_user_ns", "requests_per_s", "p50_us", "p99_us")},
     }
 
     def test_a_picture_is_well_formed_and_has_a_bar_for_each_figure(self):

@@ -10,6 +10,7 @@ mod chat;
 mod context;
 mod counting;
 mod crawler;
+mod executors;
 mod groups;
 mod locks;
 mod makers;
@@ -37,6 +38,7 @@ pub(crate) const PROGRAMS: &[(&str, Main)] = &[
     ("context", context::main),
     ("counting", counting::main),
     ("crawler", crawler::main),
+    ("executors", executors::main),
     ("groups", groups::main),
     ("locks", locks::main),
     ("makers", makers::main),

@@ -11,6 +11,8 @@
 //!   ([`Condvar::expire`]).
 //! - Reference counts (`Arc`) are std's: they are not part of the models.
 
+pub(crate) mod deque;
+
 use std::sync::OnceLock as Once;
 use std::sync::atomic::Ordering;
 use std::sync::{LockResult, PoisonError};
@@ -19,11 +21,11 @@ use std::{fmt, ops};
 
 use loom::cell::{MutPtr, UnsafeCell};
 
-pub(crate) use loom::hint;
+pub(crate) use loom::{hint, sync::atomic::fence};
 
 /// What std has and a model has no need of.
 pub(crate) mod thread {
-    pub(crate) use loom::thread::{Builder, Thread, ThreadId, current, yield_now};
+    pub(crate) use loom::thread::{Builder, JoinHandle, Thread, ThreadId, current, yield_now};
     pub(crate) use std::thread::Result;
 
     /// Without end, so that a wake-up that is lost is a deadlock.
@@ -121,6 +123,11 @@ macro_rules! counting {
             fence_before(ordering);
             self.reach(self.first, |atomic| atomic.fetch_sub(value, ordering))
         }
+
+        pub(crate) fn fetch_or(&self, value: $value, ordering: Ordering) -> $value {
+            fence_before(ordering);
+            self.reach(self.first, |atomic| atomic.fetch_or(value, ordering))
+        }
     };
 }
 
@@ -182,6 +189,22 @@ impl<T> ops::DerefMut for MutexGuard<'_, T> {
 impl<T> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Mutex(..)")
+    }
+}
+
+/// Readers keep each other out too.
+#[derive(Default)]
+pub(crate) struct RwLock<T>(Mutex<T>);
+
+pub(crate) type RwLockWriteGuard<'a, T> = MutexGuard<'a, T>;
+
+impl<T> RwLock<T> {
+    pub(crate) fn read(&self) -> LockResult<MutexGuard<'_, T>> {
+        self.0.lock()
+    }
+
+    pub(crate) fn write(&self) -> LockResult<MutexGuard<'_, T>> {
+        self.0.lock()
     }
 }
 

@@ -24,16 +24,22 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::pin;
+use std::rc::Rc;
 use std::time::Duration;
 
+use super::attempting::Attempting;
+use crate::runtime::operation::Operation;
 use crate::runtime::park;
-use crate::runtime::reactor::{self, Direction, Object, Readiness, Registrations, Source, Target};
+use crate::runtime::reactor::{self, Direction, NextEdge, Object, Readiness, Registrations, Source, Target};
+use crate::runtime::scheduler::Scheduler;
+use crate::runtime::with_deadline::wait_until;
 
 /// Any descriptor that can be waited for: a socket, a pipe, a terminal, an event counter.
 ///
 /// The descriptor is in non-blocking mode as long as it is watched, and stays in it afterwards. Its duplicates share that mode: one
-/// that is set to blocking makes the operations here block the thread. (Those of TCP sockets don't.) Regular files are always ready and
-/// can't be watched. `get_ref` gives the thing itself, for what does not block.
+/// that is set to blocking makes the operations here block the thread. (Those of sockets don't.) Regular files are always ready, and
+/// their operations block the thread for as long as the disk takes; they can't be waited for. `get_ref` gives the thing itself, for
+/// what does not block.
 ///
 /// The descriptor must stay open as long as it is watched. Where it is closed nevertheless, by somebody who has its number,
 /// the system tells nobody, and who waits for it goes on waiting until a timeout, a cancellation, or until the number is
@@ -114,12 +120,12 @@ impl<T: AsFd> Watched<T> {
 
     /// The operation of waiting until there is something to read, or an end or an error to be told of: for `select!`.
     pub fn readable(&self) -> Readiness<'_> {
-        Readiness::of(self.target("waits to read from"), Direction::Read)
+        self.ready_for(Direction::Read, "waits to read from")
     }
 
     /// The operation of waiting until something can be written, or an error can be told of: for `select!`.
     pub fn writable(&self) -> Readiness<'_> {
-        Readiness::of(self.target("waits to write to"), Direction::Write)
+        self.ready_for(Direction::Write, "waits to write to")
     }
 
     /// Calls `f` until it gives anything but [`WouldBlock`](io::ErrorKind::WouldBlock), and waits in between until the
@@ -147,9 +153,135 @@ impl<T: AsFd> Watched<T> {
         self.operate(action, || f(self.get_ref()), |_| false)
     }
 
-    fn target(&self, verb: &'static str) -> Target<'_> {
+    /// As [`read_with`](Self::read_with), but it waits for so long at most.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](io::ErrorKind::TimedOut) when the time is over, and `f` has then given nothing; as
+    /// [`read_with`](Self::read_with) else.
+    ///
+    /// # Cancellation
+    ///
+    /// As [`read_with`](Self::read_with).
+    pub fn read_with_timeout<R>(
+        &self,
+        timeout: Duration,
+        mut f: impl FnMut(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let action = Action { direction: Direction::Read, verb: "reads from", timeout: Some(timeout) };
+        self.operate(action, || f(self.get_ref()), |_| false)
+    }
+
+    /// As [`write_with`](Self::write_with), but it waits for so long at most.
+    ///
+    /// # Errors, cancellation
+    ///
+    /// As [`read_with_timeout`](Self::read_with_timeout).
+    pub fn write_with_timeout<R>(
+        &self,
+        timeout: Duration,
+        mut f: impl FnMut(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let action = Action { direction: Direction::Write, verb: "writes to", timeout: Some(timeout) };
+        self.operate(action, || f(self.get_ref()), |_| false)
+    }
+
+    /// The operation behind [`read_with`](Self::read_with), for `select!`: `f` is called when the descriptor is readable, and
+    /// again whenever it gave [`WouldBlock`](io::ErrorKind::WouldBlock) or [`Interrupted`](io::ErrorKind::Interrupted). Where
+    /// the operation loses its race, `f` has given nothing else.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cede::{io::Watched, time::after};
+    /// use std::io::Read;
+    /// use std::os::unix::net::UnixStream;
+    /// use std::time::Duration;
+    ///
+    /// cede::run(|| -> std::io::Result<()> {
+    ///     let (ours, _theirs) = UnixStream::pair()?;
+    ///     let ours = Watched::new(ours)?;
+    ///     let mut buffer = [0; 16];
+    ///     cede::select! {
+    ///         length = ours.reading_with(|mut stream| stream.read(&mut buffer)) => unreachable!("{length:?}"),
+    ///         _ = after(Duration::from_millis(1)) => Ok(()),
+    ///     }
+    /// })
+    /// # .unwrap();
+    /// ```
+    pub fn reading_with<R>(
+        &self,
+        f: impl FnMut(&T) -> io::Result<R>,
+    ) -> impl Operation<Output = io::Result<R>> {
+        Attempting::of(self, Direction::Read, "waits to read from", f)
+    }
+
+    /// As [`reading_with`](Self::reading_with), for writing.
+    pub fn writing_with<R>(
+        &self,
+        f: impl FnMut(&T) -> io::Result<R>,
+    ) -> impl Operation<Output = io::Result<R>> {
+        Attempting::of(self, Direction::Write, "waits to write to", f)
+    }
+
+    /// What the descriptor is, as reports say it.
+    pub(crate) fn object(&self) -> impl fmt::Display {
+        Described { descriptor: self.as_fd(), object: self.object }
+    }
+
+    /// The operation of waiting until it is ready, with a verb of its own for reports.
+    pub(crate) fn ready_for(&self, direction: Direction, verb: &'static str) -> Readiness<'_> {
+        Readiness::of(self.target(verb), direction)
+    }
+
+    /// An operation found that it would block: only an edge makes the descriptor ready again.
+    pub(super) fn would_block(&self, direction: Direction) -> io::Result<()> {
+        let source = reactor::in_task(|scheduler| self.registrations.find(scheduler.outside.reactor()?))?;
+        if let Some(source) = source {
+            source.would_block(direction);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn target(&self, verb: &'static str) -> Target<'_> {
         let (registrations, object) = (&self.registrations, self.object);
         Target { descriptor: self.as_fd(), registrations, object, verb }
+    }
+
+    /// Tries an operation, unless it is known that it would block. `None` where it would.
+    #[cfg(feature = "futures-io")]
+    pub(crate) fn try_operate<R>(
+        &self,
+        direction: Direction,
+        mut f: impl FnMut() -> io::Result<R>,
+        emptied: impl Fn(&R) -> bool,
+    ) -> io::Result<Option<R>> {
+        let source = reactor::in_task(|scheduler| self.registrations.find(scheduler.outside.reactor()?))?;
+        if source.as_ref().is_some_and(|source| !source.is_ready(direction)) {
+            return Ok(None);
+        }
+        let turn = Turn { descriptor: self.as_fd(), source: source.as_deref(), direction };
+        let result = loop {
+            match f() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result,
+            }
+        };
+        match (result, turn.source) {
+            (Ok(result), source) => {
+                if let Some(source) = source
+                    && emptied(&result)
+                {
+                    source.read_was_short();
+                }
+                Ok(Some(result))
+            }
+            (Err(error), source) if error.kind() == io::ErrorKind::WouldBlock => {
+                source.inspect(|source| source.would_block(direction));
+                Ok(None)
+            }
+            (Err(error), _) => Err(error),
+        }
     }
 
     /// Carries out an operation. `emptied` says that its result shows that nothing is left to read.
@@ -160,20 +292,17 @@ impl<T: AsFd> Watched<T> {
         emptied: impl Fn(&R) -> bool,
     ) -> io::Result<R> {
         let Action { direction, verb, timeout } = action;
-        reactor::begin()?;
+        let mut source = reactor::begin_with(|scheduler| self.find(scheduler))?;
         let mut deadline = None;
-        let mut timed_out = None;
+        // Why it is tried a last time.
+        let mut last = None;
         loop {
-            let source = reactor::in_task(|scheduler| self.registrations.find(scheduler.outside.reactor()?))?;
-            if timed_out.is_some() || source.as_ref().is_none_or(|source| source.is_ready(direction)) {
+            let tries = last.is_some() || self.is_worth_trying(source.as_deref(), direction);
+            if tries {
                 let turn = Turn { descriptor: self.as_fd(), source: source.as_deref(), direction };
                 match f() {
                     Ok(result) => {
-                        if let Some(source) = turn.source
-                            && emptied(&result)
-                        {
-                            source.read_was_short();
-                        }
+                        self.note_what_is_left(turn.source, direction, emptied(&result));
                         return Ok(result);
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -184,20 +313,74 @@ impl<T: AsFd> Watched<T> {
                     source.would_block(direction);
                 }
             }
-            if let Some(error) = timed_out {
+            if let Some(error) = last {
                 return Err(error);
             }
             if let Some(refusal) = park::refusal() {
-                return Err(reactor::refused(refusal));
+                // What need not wait is not refused.
+                let error = reactor::refused(refusal);
+                if tries {
+                    return Err(error);
+                }
+                last = Some(error);
+                continue;
             }
             deadline = deadline.or_else(|| timeout.and_then(reactor::deadline_after));
-            match park::wait(pin!(Readiness::again(self.target(verb), direction, deadline))) {
-                Ok(()) => {}
+            let source = match &source {
+                Some(source) => source,
+                None => source.insert(self.register()?),
+            };
+            let edge = pin!(NextEdge::new(self.target(verb), direction, source));
+            match wait_until(edge, deadline) {
+                Some(edge) => edge?,
                 // What is there is never called late: it is tried once more.
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => timed_out = Some(error),
-                Err(error) => return Err(error),
+                None => last = Some(io::ErrorKind::TimedOut.into()),
             }
         }
+    }
+
+    #[cold]
+    fn register(&self) -> io::Result<Rc<Source>> {
+        reactor::in_task(|scheduler| {
+            self.registrations.find_or_add(scheduler.outside.reactor()?, self.as_fd())
+        })
+    }
+
+    /// The source in the reactor of the run, if it is registered there.
+    #[inline]
+    fn find(&self, scheduler: &Scheduler) -> io::Result<Option<Rc<Source>>> {
+        self.registrations.find(scheduler.outside.reactor()?)
+    }
+
+    /// Whether an operation may succeed, for all that is known.
+    #[inline]
+    fn is_worth_trying(&self, source: Option<&Source>, direction: Direction) -> bool {
+        match source {
+            Some(source) => source.is_ready(direction),
+            None => direction == Direction::Write || !self.registrations.is_emptied(),
+        }
+    }
+
+    /// An operation has succeeded. `emptied`: nothing is left to read.
+    #[inline]
+    fn note_what_is_left(&self, source: Option<&Source>, direction: Direction, emptied: bool) {
+        match source {
+            Some(source) if emptied => source.read_was_short(),
+            None if direction == Direction::Read => self.registrations.note_emptied(emptied),
+            _ => {}
+        }
+    }
+}
+
+/// A descriptor, as reports say what it is.
+struct Described<'a> {
+    descriptor: BorrowedFd<'a>,
+    object: Object,
+}
+
+impl fmt::Display for Described<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (self.object)(self.descriptor, f)
     }
 }
 

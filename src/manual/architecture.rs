@@ -15,6 +15,7 @@
 //! | `sync` | what tasks share, on one thread or several: locks, events, queues, channels | sockets, files |
 //! | `io` | any descriptor that can be waited for | protocols |
 //! | `net` | TCP, names | |
+//! | `executor` | jobs, their futures, executors and pools of threads | sockets, files |
 //!
 //! What is absent matters as much as what is there:
 //! - only `coroutine.rs` knows corosensei;

@@ -59,7 +59,8 @@
 //! | joins a shield | ends the shield alone; the inner task goes on |
 //! | is in `wait`, `as_completed`, `select!` | leaves all of them alone |
 //! | is in a scope or group | cancels the children, and waits for them |
-//! | is in [`unblock`](crate::runtime::unblock) | leaves the function to itself; what it gives is dropped |
+//! | is in [`unblock`](crate::unblock) | leaves the function to itself; what it gives is dropped |
+//! | waits for a job of an executor | leaves it alone; with [`wrap_future`](crate::executor::wrap_future) it cancels a job that has not begun |
 //! | reads or writes a stream | nothing was read or written by that call |
 //!
 //! # Requests are counted

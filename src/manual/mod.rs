@@ -3,13 +3,17 @@
 //! - [`generators`]: how each thing that Python's generators do is written here, rule by rule.
 //! - [`porting`]: Python's names beside those of this crate, asyncio's above all, and programs side by side.
 //! - [`cancellation`]: how a task is ended, what may catch that, and why it is an unwind.
+//! - [`futures`]: how async crates are called from here, and tasks and channels from there.
 //! - [`architecture`]: what the crate is made of, and the way of a value through it.
 //! - [`soundness`]: why safe code cannot break memory with this crate, rule by rule.
+//! - [`performance`]: where each nanosecond of a switch goes, and what was tried.
 //! - [`rationale`]: what else could have been done, and why it was not.
 
 pub mod architecture;
 pub mod cancellation;
+pub mod futures;
 pub mod generators;
+pub mod performance;
 pub mod porting;
 pub mod rationale;
 pub mod soundness;

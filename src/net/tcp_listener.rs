@@ -1,47 +1,22 @@
 //! A TCP socket that accepts connections.
 //!
-//! # No descriptors left
-//!
-//! A connection that can't be accepted for want of a descriptor stays in the queue, and the socket stays ready: a loop of
-//! accepts that goes on after errors, as loops over `incoming()` do, would spin. So `accept` waits a while, tries once
-//! more, and only then gives the error; the while grows from 5 ms to 1 s, and is forgotten when an accept succeeds. The
-//! loop stays what it was, uses next to no processor time, and recovers at most a second after a descriptor was freed.
-//!
-//! Rejected: to give the error at once (spins); never to give it (the program can't shed load, and is silently stuck
-//! when it holds the descriptors itself); a descriptor in reserve, to accept and close at once (it drops connections that could be
-//! served a moment later, one descriptor for each process or listener, and helps not against ENFILE).
-//!
-//! # Duplicates that block
-//!
-//! Whether an accept waits is a property of the socket, which its duplicates share, and unlike a read it can't be told not to wait
-//! by itself. A clone that becomes a listener of std would make the scheduler block as soon as the queue is empty. So the mode is
-//! set before each accept, a call that costs a tenth of it. A duplicate that wants to block finds itself in the
-//! other mode, and gets `WouldBlock`: an error there rather than a standstill here. Only somebody who changes the mode between the two calls, on another thread, is not guarded against.
-//!
-//! Rejected: to ask by poll whether there is a connection (another process may take it before the accept); to set the mode only after
-//! waiting (the accept that finds the queue empty comes before that).
+//! See `accepting.rs` for what it does when no descriptor is left, or when the mode of the socket changes underneath.
 
 use std::fmt;
 use std::io;
 use std::iter::FusedIterator;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use rustix::io::{Errno, ioctl_fionbio};
-use rustix::net::{SocketFlags, acceptfrom_with, getsockname};
+use rustix::net::getsockname;
 
+use super::accepting::{Patience, accept_one};
 use super::resolve::{ToSocketAddrs, for_each_address};
 use super::tcp_stream::TcpStream;
-use crate::io::{Action, Readiness, Watched};
-use crate::runtime::park;
+use crate::io::{Action, Attempting, Readiness, Watched, named};
+use crate::runtime::operation::Operation;
 use crate::runtime::reactor::Direction;
-use crate::time::sleep;
-
-/// How long an accept waits for a descriptor to become free.
-const PAUSE_MS_MIN: u32 = 5;
-const PAUSE_MS_MAX: u32 = 1000;
 
 /// A TCP socket that accepts connections, in the shape of [`std::net::TcpListener`]: `accept` suspends the task, not the thread.
 ///
@@ -73,8 +48,7 @@ const PAUSE_MS_MAX: u32 = 1000;
 /// ```
 pub struct TcpListener {
     socket: Watched<std::net::TcpListener>,
-    /// How long the next accept that finds no descriptor waits.
-    pause_ms: AtomicU32,
+    patience: Patience,
 }
 
 impl TcpListener {
@@ -86,10 +60,13 @@ impl TcpListener {
     ///
     /// That of the last address that was tried, such as [`AddrInUse`](io::ErrorKind::AddrInUse).
     pub fn bind(addresses: impl ToSocketAddrs) -> io::Result<Self> {
-        for_each_address(addresses, |address| std::net::TcpListener::bind(address)?.try_into())
+        for_each_address(addresses, |address| {
+            let socket = std::net::TcpListener::bind(address);
+            socket.map_err(|error| named(error, "binds", address))?.try_into()
+        })
     }
 
-    fn of_nonblocking(socket: std::net::TcpListener) -> Self {
+    pub(super) fn of_nonblocking(socket: std::net::TcpListener) -> Self {
         let socket = Watched::of_nonblocking(socket, |descriptor, f| {
             let address = getsockname(descriptor).ok().and_then(|address| SocketAddr::try_from(address).ok());
             match address {
@@ -97,7 +74,7 @@ impl TcpListener {
                 None => f.write_str("a socket that has gone"),
             }
         });
-        TcpListener { socket, pause_ms: AtomicU32::new(PAUSE_MS_MIN) }
+        TcpListener { socket, patience: Patience::default() }
     }
 
     fn std(&self) -> &std::net::TcpListener {
@@ -117,24 +94,67 @@ impl TcpListener {
     ///
     /// Unwinds when the task is cancelled meanwhile; no connection is lost.
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let mut accepted = self.accept_once();
-        let fault = accepted.as_ref().err().and_then(Errno::from_io_error).map(fault);
-        if fault == Some(Fault::Exhaustion) && park::refusal().is_none() {
-            let pause_ms = self.pause_ms.load(Ordering::Relaxed);
-            self.pause_ms.store((pause_ms * 2).min(PAUSE_MS_MAX), Ordering::Relaxed);
-            sleep(Duration::from_millis(pause_ms.into()));
-            accepted = self.accept_once();
-        }
-        if accepted.is_ok() {
-            self.pause_ms.store(PAUSE_MS_MIN, Ordering::Relaxed);
-        }
-        accepted
+        self.accept_within(None)
     }
 
-    fn accept_once(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let action = Action { direction: Direction::Read, verb: "accepts on", timeout: None };
-        let (socket, address) = self.socket.operate(action, || accept_from(self.std()), |_| false)?;
-        Ok((TcpStream::of_nonblocking(socket), address))
+    /// As [`accept`](Self::accept), for so long at most.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](io::ErrorKind::TimedOut) when no connection came in time; as [`accept`](Self::accept) else.
+    ///
+    /// # Cancellation
+    ///
+    /// As [`accept`](Self::accept).
+    pub fn accept_timeout(&self, timeout: Duration) -> io::Result<(TcpStream, SocketAddr)> {
+        self.accept_within(Some(timeout))
+    }
+
+    /// The operation behind [`accept`](Self::accept), for `select!`. Where it loses, no connection was taken. When no descriptor
+    /// is left it gives the error at once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cede::{net::TcpListener, time::after};
+    /// use std::time::Duration;
+    ///
+    /// cede::run(|| -> std::io::Result<()> {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     cede::select! {
+    ///         accepted = listener.accepting() => unreachable!("{accepted:?}"),
+    ///         _ = after(Duration::from_millis(1)) => Ok(()),
+    ///     }
+    /// })
+    /// # .unwrap();
+    /// ```
+    pub fn accepting(&self) -> impl Operation<Output = io::Result<(TcpStream, SocketAddr)>> {
+        Attempting::of(&self.socket, Direction::Read, "accepts on", |socket| {
+            let accepted = accept_from(socket).map_err(|error| self.name(error))?;
+            Ok(TcpListener::give(accepted))
+        })
+    }
+
+    fn accept_within(&self, timeout: Option<Duration>) -> io::Result<(TcpStream, SocketAddr)> {
+        self.patience.accept(|| self.accept_once(timeout)).map_err(|error| self.name(error))
+    }
+
+    fn accept_once(&self, timeout: Option<Duration>) -> io::Result<(TcpStream, SocketAddr)> {
+        let action = Action { direction: Direction::Read, verb: "accepts on", timeout };
+        self.socket.operate(action, || accept_from(self.std()), |_| false).map(TcpListener::give)
+    }
+
+    fn give((socket, address): (std::net::TcpStream, SocketAddr)) -> (TcpStream, SocketAddr) {
+        (TcpStream::of_nonblocking(socket, Some(address)), address)
+    }
+
+    #[cold]
+    fn name(&self, error: io::Error) -> io::Error {
+        if error.kind() == io::ErrorKind::WouldBlock {
+            error
+        } else {
+            named(error, "accepts on", self.socket.object())
+        }
     }
 
     /// The connections, one after the other, without end: [`accept`](Self::accept) without the address.
@@ -157,7 +177,7 @@ impl TcpListener {
     ///
     /// When there is no descriptor left.
     pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(TcpListener::of_nonblocking(self.std().try_clone()?))
+        Ok(TcpListener::of_nonblocking(self.std().try_clone().map_err(|error| self.name(error))?))
     }
 
     /// How many hops the packets of its connections may take.
@@ -195,48 +215,13 @@ impl TcpListener {
 
 /// Accepts a connection that is there already.
 fn accept_from(socket: &std::net::TcpListener) -> io::Result<(std::net::TcpStream, SocketAddr)> {
-    ioctl_fionbio(socket, true)?;
-    let (stream, address) = loop {
-        match acceptfrom_with(socket, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
-            Ok(accepted) => break accepted,
-            Err(error) if fault(error) == Fault::Connection => {}
-            Err(error) => return Err(error.into()),
-        }
-    };
+    let (stream, address) = accept_one(socket)?;
     let stream = std::net::TcpStream::from(stream);
     let address = match address.and_then(|address| SocketAddr::try_from(address).ok()) {
         Some(address) => address,
         None => stream.peer_addr()?,
     };
     Ok((stream, address))
-}
-
-/// What an error of accepting speaks of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
-    /// The connection at the head of the queue is broken, which says nothing of the next. It has left the queue.
-    Connection,
-    /// The process or the system has no descriptor, or no memory for one.
-    Exhaustion,
-    /// This call, or the listener.
-    Call,
-}
-
-fn fault(error: Errno) -> Fault {
-    match error {
-        // Not EOPNOTSUPP, though Linux lists it: a socket of another kind gives it too, for ever.
-        Errno::CONNABORTED
-        | Errno::NETDOWN
-        | Errno::NETUNREACH
-        | Errno::HOSTDOWN
-        | Errno::HOSTUNREACH
-        | Errno::NOPROTOOPT
-        | Errno::PROTO => Fault::Connection,
-        #[cfg(target_os = "linux")]
-        Errno::NONET => Fault::Connection,
-        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => Fault::Exhaustion,
-        _ => Fault::Call,
-    }
 }
 
 /// In whatever mode it was.
@@ -315,30 +300,3 @@ impl Iterator for Incoming<'_> {
 }
 
 impl FusedIterator for Incoming<'_> {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_of_accepting_speak_of_the_connection_of_descriptors_or_of_the_call() {
-        for raw in [libc::ECONNABORTED, libc::ENETDOWN, libc::ENETUNREACH, libc::EHOSTUNREACH, libc::EPROTO] {
-            assert_eq!(fault(Errno::from_raw_os_error(raw)), Fault::Connection, "{raw}");
-        }
-        for raw in [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM] {
-            assert_eq!(fault(Errno::from_raw_os_error(raw)), Fault::Exhaustion, "{raw}");
-        }
-        // Trying again at once, or after a while, would be of no use.
-        for raw in [
-            libc::EBADF,
-            libc::EINVAL,
-            libc::ENOTSOCK,
-            libc::EOPNOTSUPP,
-            libc::EAGAIN,
-            libc::EINTR,
-            libc::EPERM,
-        ] {
-            assert_eq!(fault(Errno::from_raw_os_error(raw)), Fault::Call, "{raw}");
-        }
-    }
-}

@@ -1,36 +1,24 @@
 //! A TCP connection.
-//!
-//! Reads and writes ask for no waiting by themselves (`MSG_DONTWAIT`), besides the mode of the socket: that is shared with
-//! duplicates, and somebody who turns one of them into a stream of std must not make the scheduler block.
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rustix::net::{
-    RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendFlags, getpeername, recv, recvmsg, send, sendmsg,
-};
+use rustix::net::getpeername;
 
-use super::resolve::{ToSocketAddrs, for_each_address};
+use super::options::{refuse_zero, socket_options};
+use super::resolve::ToSocketAddrs;
+use super::send_file;
 use super::tcp_connect::connect_to;
-use crate::io::{Action, Readiness, Watched};
+use super::tcp_connector::TcpConnector;
+use super::transfer::{self, ShortRead};
+use crate::io::{
+    self as streams, Action, OwnedReadHalf, OwnedWriteHalf, ReadHalf, Readiness, ShutDown, Timeouts, Watched,
+    WriteHalf, by_value, named,
+};
 use crate::runtime::reactor::Direction;
-
-/// How many buffers one vectored call takes.
-const BUFFERS_MAX: usize = 1024;
-
-/// Reads that find nothing say so.
-const RECEIVE: RecvFlags = RecvFlags::DONTWAIT;
-
-/// Writes that find no room say so, and those to a peer that has gone give an error and no signal.
-#[cfg(not(target_vendor = "apple"))]
-const SEND: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
-#[cfg(target_vendor = "apple")]
-const SEND: SendFlags = SendFlags::DONTWAIT;
 
 /// A TCP connection, in the shape of [`std::net::TcpStream`]: operations suspend the task, not the thread.
 ///
@@ -40,9 +28,9 @@ const SEND: SendFlags = SendFlags::DONTWAIT;
 /// The mode of the socket is non-blocking as long as it is here; there is no `set_nonblocking`. To read only what
 /// is there already, race [`readable`](Self::readable).
 ///
-/// Where there is something to read, or room to write, nothing is waited for and nobody else runs, as in asyncio. But a
-/// task that does more than a hundred operations in a row without waiting lets the others run once: a peer that is always
-/// faster does not stop them.
+/// Where there is something to read, or room to write, nothing is waited for and nobody else runs, as in asyncio. But a read after
+/// one that has emptied the connection waits its turn, whatever has come since, and a task that does more than a hundred
+/// operations in a row without waiting lets the others run once: a peer that is always faster does not stop them.
 ///
 /// # Cancellation
 ///
@@ -72,42 +60,28 @@ const SEND: SendFlags = SendFlags::DONTWAIT;
 pub struct TcpStream {
     socket: Watched<std::net::TcpStream>,
     /// Of the socket, as in std: its clones share them.
-    timeouts: Arc<Timeouts>,
+    timeouts: Timeouts,
+    /// For errors: when the connection is over, the system no longer says who it was.
+    peer: Option<SocketAddr>,
 }
 
-/// Nanoseconds; 0 for none.
-#[derive(Debug, Default)]
-struct Timeouts {
-    read: AtomicU64,
-    write: AtomicU64,
-}
-
-fn load(timeout: &AtomicU64) -> Option<Duration> {
-    Some(timeout.load(Ordering::Relaxed)).filter(|&nanos| nanos > 0).map(Duration::from_nanos)
-}
-
-fn store(timeout: &AtomicU64, value: Option<Duration>) -> io::Result<()> {
-    if value.is_some_and(|value| value.is_zero()) {
-        let message = "a timeout of zero can't be set: use None for no timeout";
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-    }
-    let nanos = value.map_or(0, |value| u64::try_from(value.as_nanos()).unwrap_or(u64::MAX));
-    timeout.store(nanos, Ordering::Relaxed);
-    Ok(())
-}
+socket_options!(buffers of TcpStream);
+socket_options!(connection of TcpStream);
 
 impl TcpStream {
-    /// Opens a connection to the first of the addresses that accepts it. A name is looked up while the task waits.
+    /// Opens a connection to the first of the addresses that accepts it. A name is looked up while the task waits. Where there are
+    /// several addresses, they are tried as [`TcpConnector`] says: IPv6 and IPv4 take turns, and the next one is tried when the last
+    /// one has failed, or has been silent for 250 ms.
     ///
     /// # Errors
     ///
-    /// That of the last address that was tried; outside of a task.
+    /// When none accepts it: the error tells of all, and has the kind of the last; outside of a task.
     ///
     /// # Cancellation
     ///
-    /// Unwinds when the task is cancelled meanwhile; the socket is closed.
+    /// Unwinds when the task is cancelled meanwhile; all sockets are closed.
     pub fn connect(addresses: impl ToSocketAddrs) -> io::Result<Self> {
-        for_each_address(addresses, |address| connect_to(address, None).map(Self::of_nonblocking))
+        TcpConnector::new().connect(addresses)
     }
 
     /// Opens a connection within a time.
@@ -121,14 +95,12 @@ impl TcpStream {
     ///
     /// As [`connect`](Self::connect).
     pub fn connect_timeout(address: &SocketAddr, timeout: Duration) -> io::Result<Self> {
-        if timeout.is_zero() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "no connection can be made in no time"));
-        }
-        connect_to(*address, Some(timeout)).map(Self::of_nonblocking)
+        refuse_zero(timeout)?;
+        connect_to(*address, Some(timeout))
     }
 
-    pub(super) fn of_nonblocking(socket: std::net::TcpStream) -> Self {
-        TcpStream { socket: watch(socket), timeouts: Arc::default() }
+    pub(super) fn of_nonblocking(socket: std::net::TcpStream, peer: Option<SocketAddr>) -> Self {
+        TcpStream { socket: watch(socket), timeouts: Timeouts::default(), peer }
     }
 
     fn std(&self) -> &std::net::TcpStream {
@@ -168,7 +140,8 @@ impl TcpStream {
     ///
     /// When there is no descriptor left.
     pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(TcpStream { socket: watch(self.std().try_clone()?), timeouts: Arc::clone(&self.timeouts) })
+        let socket = self.std().try_clone().map_err(|error| self.name(error, "clones"))?;
+        Ok(TcpStream { socket: watch(socket), timeouts: self.timeouts.clone(), peer: self.peer })
     }
 
     /// How long a read may wait; `None` for as long as it takes. One that takes longer gives
@@ -178,7 +151,7 @@ impl TcpStream {
     ///
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a time of zero.
     pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        store(&self.timeouts.read, timeout)
+        self.timeouts.set_read(timeout)
     }
 
     /// How long a write may wait; `None` for as long as it takes. One that takes longer gives
@@ -188,7 +161,7 @@ impl TcpStream {
     ///
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a time of zero.
     pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        store(&self.timeouts.write, timeout)
+        self.timeouts.set_write(timeout)
     }
 
     /// How long a read may wait.
@@ -197,7 +170,7 @@ impl TcpStream {
     ///
     /// None; a result as in std.
     pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(load(&self.timeouts.read))
+        Ok(self.timeouts.read())
     }
 
     /// How long a write may wait.
@@ -206,7 +179,7 @@ impl TcpStream {
     ///
     /// None; a result as in std.
     pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(load(&self.timeouts.write))
+        Ok(self.timeouts.write())
     }
 
     /// Reads without taking: what the next read will begin with.
@@ -215,11 +188,8 @@ impl TcpStream {
     ///
     /// As a read.
     pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        let receive = || Ok(recv(self.std(), &mut *buffer, RECEIVE | RecvFlags::PEEK)?.0);
-        self.socket.operate(self.reading("peeks at"), receive, |_| false)
+        transfer::peek(&self.socket, self.reading("peeks at"), buffer)
+            .map_err(|error| self.name(error, "peeks at"))
     }
 
     /// Whether small writes are sent at once, and not gathered.
@@ -277,12 +247,96 @@ impl TcpStream {
         self.socket.writable()
     }
 
+    /// The halves that read and write, which borrow the stream. (`&TcpStream` reads and writes too.)
+    pub fn split(&self) -> (ReadHalf<'_, Self>, WriteHalf<'_, Self>) {
+        (ReadHalf(self), WriteHalf(self))
+    }
+
+    /// The halves that read and write, each on its own. Dropping the one that writes shuts writing down;
+    /// [`reunite`](OwnedReadHalf::reunite) makes them the stream again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cede::net::{TcpListener, TcpStream};
+    /// use std::io::{self, Read, Write};
+    ///
+    /// cede::run(|| -> io::Result<()> {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let (mut reader, mut writer) = TcpStream::connect(listener.local_addr()?)?.into_split();
+    ///     let (echo, _) = listener.accept()?;
+    ///     cede::spawn(move || io::copy(&mut &echo, &mut &echo));
+    ///     cede::try_spawn(move || writer.write_all(b"all of it"));
+    ///     assert_eq!(io::read_to_string(&mut reader)?, "all of it");
+    ///     Ok(())
+    /// })
+    /// # .unwrap();
+    /// ```
+    pub fn into_split(self) -> (OwnedReadHalf<Self>, OwnedWriteHalf<Self>) {
+        streams::into_split(self)
+    }
+
+    /// Sends a file, or a part of it, without reading it into this process where the system can do that: `sendfile`. Sends what
+    /// lies from `offset` on, `count` bytes or up to the end of the file; `offset` moves along with what was sent. Gives how
+    /// many bytes they were.
+    ///
+    /// Where the file is not in memory, the disk is waited for on this thread; the task waits for the peer.
+    ///
+    /// # Errors
+    ///
+    /// As a write, and a read of the file. `offset` tells how much was sent before.
+    ///
+    /// # Cancellation
+    ///
+    /// Unwinds when the task is cancelled meanwhile. `offset` tells how much was sent, and the call can be made again to go on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cede::net::{Shutdown, TcpListener, TcpStream};
+    /// use std::{fs::File, io};
+    ///
+    /// cede::run(|| -> io::Result<()> {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let client = TcpStream::connect(listener.local_addr()?)?;
+    ///     let (server, _) = listener.accept()?;
+    ///     server.send_file(&File::open("Cargo.toml")?, &mut 0, None)?;
+    ///     server.shutdown(Shutdown::Write)?;
+    ///     assert_eq!(io::read_to_string(&client)?, std::fs::read_to_string("Cargo.toml")?);
+    ///     Ok(())
+    /// })
+    /// # .unwrap();
+    /// ```
+    pub fn send_file(&self, file: impl AsFd, offset: &mut u64, count: Option<u64>) -> io::Result<u64> {
+        let count = count.unwrap_or(u64::MAX);
+        send_file::send_file(&self.socket, self.writing(), file.as_fd(), offset, count)
+            .map_err(|error| self.name(error, "sends a file to"))
+    }
+
+    #[cold]
+    fn name(&self, error: io::Error, verb: &str) -> io::Error {
+        match self.peer {
+            Some(peer) => named(error, verb, peer),
+            None => named(error, verb, self.socket.object()),
+        }
+    }
+
     fn reading(&self, verb: &'static str) -> Action {
-        Action { direction: Direction::Read, verb, timeout: load(&self.timeouts.read) }
+        Action { direction: Direction::Read, verb, timeout: self.timeouts.read() }
     }
 
     fn writing(&self) -> Action {
-        Action { direction: Direction::Write, verb: "writes to", timeout: load(&self.timeouts.write) }
+        Action { direction: Direction::Write, verb: WRITES, timeout: self.timeouts.write() }
+    }
+}
+
+/// What is done, for reports and errors.
+const READS: &str = "reads from";
+const WRITES: &str = "writes to";
+
+impl ShutDown for TcpStream {
+    fn shut_down(&self, how: Shutdown) -> io::Result<()> {
+        self.shutdown(how)
     }
 }
 
@@ -298,43 +352,24 @@ fn watch(socket: std::net::TcpStream) -> Watched<std::net::TcpStream> {
 
 impl Read for &TcpStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        let length = buffer.len();
-        let receive = || Ok(recv(self.std(), &mut *buffer, RECEIVE)?.0);
-        // Fewer than there was room for: nothing is left. None at all is the end, which stays.
-        self.socket.operate(self.reading("reads from"), receive, |&read| 0 < read && read < length)
+        transfer::receive(&self.socket, self.reading(READS), buffer, ShortRead::HasEmptied)
+            .map_err(|error| self.name(error, READS))
     }
 
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        let count = buffers.len().min(BUFFERS_MAX);
-        let buffers = &mut buffers[..count];
-        let length: usize = buffers.iter().map(|buffer| buffer.len()).sum();
-        if length == 0 {
-            return Ok(0);
-        }
-        let receive =
-            || Ok(recvmsg(self.std(), buffers, &mut RecvAncillaryBuffer::default(), RECEIVE)?.bytes);
-        self.socket.operate(self.reading("reads from"), receive, |&read| 0 < read && read < length)
+        transfer::receive_vectored(&self.socket, self.reading(READS), buffers, ShortRead::HasEmptied)
+            .map_err(|error| self.name(error, READS))
     }
 }
 
 impl Write for &TcpStream {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        self.socket.operate(self.writing(), || Ok(send(self.std(), buffer, SEND)?), |_| false)
+        transfer::send(&self.socket, self.writing(), buffer).map_err(|error| self.name(error, WRITES))
     }
 
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        let buffers = &buffers[..buffers.len().min(BUFFERS_MAX)];
-        if buffers.iter().all(|buffer| buffer.is_empty()) {
-            return Ok(0);
-        }
-        let send = || Ok(sendmsg(self.std(), buffers, &mut SendAncillaryBuffer::default(), SEND)?);
-        self.socket.operate(self.writing(), send, |_| false)
+        transfer::send_vectored(&self.socket, self.writing(), buffers)
+            .map_err(|error| self.name(error, WRITES))
     }
 
     /// Does nothing: nothing is kept back here.
@@ -343,28 +378,30 @@ impl Write for &TcpStream {
     }
 }
 
-impl Read for TcpStream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*self).read(buffer)
+by_value!(TcpStream: Read, Write);
+
+#[cfg(feature = "futures-io")]
+impl crate::io::nonblocking::sealed::Sealed for TcpStream {}
+
+#[cfg(feature = "futures-io")]
+impl crate::io::Nonblocking for TcpStream {
+    type Object = std::net::TcpStream;
+    const SHORT_READS_EMPTY: bool = true;
+
+    fn watched(&self) -> &Watched<std::net::TcpStream> {
+        &self.socket
     }
 
-    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        (&*self).read_vectored(buffers)
-    }
-}
-
-impl Write for TcpStream {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        (&*self).write(buffer)
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::net::recv(self.std(), buffer, transfer::RECEIVE)?.0)
     }
 
-    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        (&*self).write_vectored(buffers)
+    fn try_write(&self, buffer: &[u8]) -> io::Result<usize> {
+        Ok(rustix::net::send(self.std(), buffer, transfer::SEND)?)
     }
 
-    /// Does nothing: nothing is kept back here.
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    fn end_writing(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
     }
 }
 
@@ -375,9 +412,10 @@ impl TryFrom<std::net::TcpStream> for TcpStream {
     fn try_from(socket: std::net::TcpStream) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let timeouts = Timeouts::default();
-        store(&timeouts.read, socket.read_timeout()?)?;
-        store(&timeouts.write, socket.write_timeout()?)?;
-        Ok(TcpStream { socket: watch(socket), timeouts: Arc::new(timeouts) })
+        timeouts.set_read(socket.read_timeout()?)?;
+        timeouts.set_write(socket.write_timeout()?)?;
+        let peer = socket.peer_addr().ok();
+        Ok(TcpStream { socket: watch(socket), timeouts, peer })
     }
 }
 
@@ -386,7 +424,7 @@ impl TryFrom<TcpStream> for std::net::TcpStream {
     type Error = io::Error;
 
     fn try_from(stream: TcpStream) -> io::Result<Self> {
-        let (read, write) = (load(&stream.timeouts.read), load(&stream.timeouts.write));
+        let (read, write) = (stream.timeouts.read(), stream.timeouts.write());
         let socket = stream.socket.into_inner();
         socket.set_nonblocking(false)?;
         socket.set_read_timeout(read)?;

@@ -1,7 +1,8 @@
 //! Work that blocks its thread, on threads that are there for it.
 //!
-//! The threads belong to the process. A job gets one that is idle, or a new one up to a bound, and waits for its turn beyond
-//! that; a thread that was idle for a while goes. The bound is wide, since such jobs wait more than they compute.
+//! The threads belong to the process, or to the run where it has settings of its own. A job gets one that is idle, or a new one up to a
+//! bound, and waits for its turn beyond that; a thread that was idle for a while goes ([`Pool`]). The bound is wide, since such
+//! jobs wait more than they compute.
 //!
 //! ```text
 //!               a thread takes it           it returns or panics          the task takes it
@@ -17,30 +18,44 @@
 //!
 //! Jobs and results never run or drop under a lock.
 
-use std::collections::VecDeque;
+use std::cell::OnceCell;
 use std::fmt;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use super::context;
 use super::inbox::Sender;
 use super::operation::{Operation, sealed};
 use super::park;
+use super::pool::{Busy, Pool, Refusal, Settings, Work};
 use super::scheduler::with_scheduler;
 use super::task::TaskKey;
 use super::waiter::Waiter;
 use crate::atomics::{Condvar, Mutex, MutexGuard, PoisonError, thread};
 
 /// How many threads there are at most.
-const THREADS_MAX: usize = 256;
+pub(super) const THREADS_MAX: usize = 256;
 
 /// How long a thread stays that has nothing to do.
-const IDLE: Duration = Duration::from_secs(10);
+pub(super) const IDLE_MAX: Duration = Duration::from_secs(10);
 
-static POOL: Pool = Pool::new(THREADS_MAX, IDLE);
+static POOL: LazyLock<Arc<Pool>> = LazyLock::new(|| pool(THREADS_MAX, IDLE_MAX));
+
+/// A pool for such work.
+fn pool(threads_max: usize, idle_max: Duration) -> Arc<Pool> {
+    Pool::new(Settings {
+        threads_max,
+        idle_max: Some(idle_max),
+        own_queues: false,
+        promises: true,
+        name: "cede-blocking".to_owned(),
+        stack_size: None,
+        set_up: None,
+    })
+}
 
 /// Runs a function on a thread where it may block, and suspends the task meanwhile: `asyncio.to_thread`. There it has a copy of
 /// the task's context.
@@ -68,9 +83,11 @@ pub fn unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
     }
 }
 
-/// How many threads there are for such work.
-pub(super) fn thread_count() -> usize {
-    lock(&POOL.state).threads
+/// Has a thread of the process do a piece of work for which nobody may be there else.
+pub(crate) fn lend_a_thread(work: Arc<dyn Work>) {
+    if let Err((work, reason)) = POOL.submit(work) {
+        work.refuse(&reason);
+    }
 }
 
 /// As [`unblock`], with an error in place of its own panics.
@@ -78,12 +95,12 @@ pub(crate) fn try_unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'sta
     if let Some(refusal) = park::refusal() {
         return Err(io::Error::other(refusal.to_string()));
     }
-    let (sender, ticket) = with_scheduler(|scheduler| {
+    let (sender, ticket, pool) = with_scheduler(|scheduler| {
         let outside = &scheduler.outside;
-        (outside.inbox.sender(), outside.jobs.ticket())
+        (outside.inbox.sender(), outside.jobs.ticket(), outside.jobs.pool())
     })
     .ok_or_else(|| io::Error::other(park::Refusal::NoTask.to_string()))?;
-    match park::wait(pin!(Unblocking::begin(&POOL, f, sender, ticket)))? {
+    match park::wait(pin!(Unblocking::begin(&pool, f, sender, ticket)))? {
         Ok(value) => Ok(value),
         Err(payload) => panic::resume_unwind(payload),
     }
@@ -110,23 +127,15 @@ struct Job<F, T> {
     waiter: Mutex<Option<TaskKey>>,
 }
 
-/// A job without its types.
-trait Work: Send + Sync {
-    fn run(&self);
-
-    /// There is no thread for it.
-    fn refuse(&self, error: io::Error);
-}
-
 impl<F: FnOnce() -> T + Send, T: Send> Work for Job<F, T> {
-    fn run(&self) {
+    fn run(self: Arc<Self>, busy: &Busy<'_>) {
         let stage = std::mem::replace(&mut *lock(&self.stage), Stage::Running);
         let Stage::Queued(f, sender, ticket) = stage else {
             *lock(&self.stage) = Stage::Over;
             return;
         };
         let result = panic::catch_unwind(AssertUnwindSafe(f));
-        let unwanted = self.finish(Ok(result), &sender);
+        let unwanted = self.finish(Ok(result), &sender, busy);
         // Nobody is there for a panic of its destructor, which the panic hook has told of.
         let dropped = panic::catch_unwind(AssertUnwindSafe(|| drop(unwanted)));
         if let Err(payload) = dropped {
@@ -137,22 +146,32 @@ impl<F: FnOnce() -> T + Send, T: Send> Work for Job<F, T> {
         drop(ticket);
     }
 
-    fn refuse(&self, error: io::Error) {
+    fn refuse(self: Arc<Self>, reason: &Refusal) {
         let stage = std::mem::replace(&mut *lock(&self.stage), Stage::Running);
         if let Stage::Queued(f, sender, ticket) = stage {
-            self.finish(Err(error), &sender);
+            let error = match reason {
+                Refusal::NoThread(error) => {
+                    let message = format!("no thread can be had for a blocking call: {error}");
+                    io::Error::new(error.kind(), message)
+                }
+                _ => io::Error::other("the threads for blocking calls have been ended"),
+            };
+            self.finish(Err(error), &sender, &Busy::nowhere());
             drop((f, sender, ticket));
+        } else {
+            *lock(&self.stage) = Stage::Over;
         }
     }
 }
 
 impl<F, T> Job<F, T> {
     /// It is done: wakes who waits for it. Gives the outcome back when nobody does any more.
-    fn finish(&self, outcome: Outcome<T>, sender: &Sender) -> Option<Outcome<T>> {
+    fn finish(&self, outcome: Outcome<T>, sender: &Sender, busy: &Busy<'_>) -> Option<Outcome<T>> {
         let mut stage = lock(&self.stage);
         let unwanted = match *stage {
             Stage::Running => {
                 *stage = Stage::Done(outcome);
+                busy.release();
                 None
             }
             _ => Some(outcome),
@@ -173,10 +192,12 @@ struct Unblocking<F, T> {
 
 impl<T: Send + 'static, F: FnOnce() -> T + Send + 'static> Unblocking<F, T> {
     /// Gives a job to a pool.
-    fn begin(pool: &'static Pool, f: F, sender: Sender, ticket: Ticket) -> Self {
+    fn begin(pool: &Arc<Pool>, f: F, sender: Sender, ticket: Ticket) -> Self {
         let stage = Mutex::new(Stage::Queued(f, sender, ticket));
         let job = Arc::new(Job { stage, waiter: Mutex::new(None) });
-        pool.submit(Arc::clone(&job) as Arc<dyn Work>);
+        if let Err((work, reason)) = pool.submit(Arc::clone(&job) as Arc<dyn Work>) {
+            work.refuse(&reason);
+        }
         Unblocking { job }
     }
 }
@@ -224,79 +245,6 @@ impl<F, T> Drop for Unblocking<F, T> {
     }
 }
 
-struct State {
-    queue: VecDeque<Arc<dyn Work>>,
-    threads: usize,
-    idle: usize,
-}
-
-/// Threads that carry out jobs.
-struct Pool {
-    state: Mutex<State>,
-    work_came: Condvar,
-    threads_max: usize,
-    idle: Duration,
-}
-
-impl Pool {
-    const fn new(threads_max: usize, idle: Duration) -> Self {
-        let state = Mutex::new(State { queue: VecDeque::new(), threads: 0, idle: 0 });
-        Pool { state, work_came: Condvar::new(), threads_max, idle }
-    }
-
-    /// Takes a job in. Refuses it only when there is no thread and none can be made.
-    fn submit(&'static self, job: Arc<dyn Work>) {
-        let mut state = lock(&self.state);
-        state.queue.push_back(job);
-        if state.idle >= state.queue.len() {
-            self.work_came.notify_one();
-            return;
-        }
-        if state.threads == self.threads_max {
-            return;
-        }
-        state.threads += 1;
-        drop(state);
-        let thread = thread::Builder::new().name("cede-blocking".into()).spawn(|| self.work());
-        let Err(error) = thread else { return };
-        let mut state = lock(&self.state);
-        state.threads -= 1;
-        if state.threads > 0 {
-            // One of the others will come to it.
-            return;
-        }
-        let refused = std::mem::take(&mut state.queue);
-        drop(state);
-        for job in refused {
-            let message = format!("no thread can be had for a blocking call: {error}");
-            job.refuse(io::Error::new(error.kind(), message));
-        }
-    }
-
-    /// The life of a thread.
-    fn work(&self) {
-        let mut state = lock(&self.state);
-        loop {
-            if let Some(job) = state.queue.pop_front() {
-                drop(state);
-                job.run();
-                drop(job);
-                state = lock(&self.state);
-                continue;
-            }
-            state.idle += 1;
-            let (guard, waited) =
-                self.work_came.wait_timeout(state, self.idle).unwrap_or_else(PoisonError::into_inner);
-            state = guard;
-            state.idle -= 1;
-            if waited.timed_out() && state.queue.is_empty() {
-                state.threads -= 1;
-                return;
-            }
-        }
-    }
-}
-
 #[derive(Debug, Default)]
 struct Count {
     under_way: Mutex<usize>,
@@ -307,16 +255,29 @@ struct Count {
 #[derive(Debug, Default)]
 pub(crate) struct Jobs {
     count: Arc<Count>,
+    /// The run's own threads, if it has any.
+    pool: OnceCell<Arc<Pool>>,
 }
 
 /// Held by a job until it is over.
 #[derive(Debug)]
-struct Ticket {
+pub(crate) struct Ticket {
     count: Arc<Count>,
 }
 
 impl Jobs {
-    fn ticket(&self) -> Ticket {
+    /// The run gets threads of its own.
+    pub(super) fn set_pool(&self, threads_max: usize, idle_max: Duration) {
+        let is_first = self.pool.set(pool(threads_max, idle_max)).is_ok();
+        debug_assert!(is_first, "a run has one pool");
+    }
+
+    fn pool(&self) -> Arc<Pool> {
+        Arc::clone(self.pool.get().unwrap_or_else(|| &*POOL))
+    }
+
+    /// For something that ends by itself, as a job does.
+    pub(crate) fn ticket(&self) -> Ticket {
         *lock(&self.count.under_way) += 1;
         Ticket { count: Arc::clone(&self.count) }
     }
@@ -330,6 +291,14 @@ impl Jobs {
     pub(crate) fn drain(&self) {
         let under_way = lock(&self.count.under_way);
         drop(self.count.none_left.wait_while(under_way, |count| *count > 0));
+    }
+
+    /// The run is over: its own threads go. No jobs are left.
+    pub(super) fn close(&self) {
+        if let Some(pool) = self.pool.get() {
+            pool.close();
+            pool.join();
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::blocking;
 use super::clock::Clock;
 use super::report::Deadlock;
 use super::runner::Runner;
@@ -35,6 +36,8 @@ pub struct Builder {
     interrupts: bool,
     debug: Option<bool>,
     slow_step: Option<Duration>,
+    blocking_threads_max: Option<usize>,
+    blocking_idle_max: Option<Duration>,
 }
 
 impl fmt::Debug for Builder {
@@ -133,13 +136,54 @@ impl Builder {
         self
     }
 
+    /// How many calls of [`unblock`](super::unblock) this run has on threads at the same time; more wait for their turn. The run then has
+    /// threads of its own: asyncio's `set_default_executor`. By default it shares those of the process, 256 at most.
+    ///
+    /// # Panics
+    ///
+    /// Panics when it is 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cede::{runtime::unblock, task::gather};
+    ///
+    /// let runner = cede::Runner::builder().max_blocking_threads(1).build();
+    /// let threads = runner.run(|| {
+    ///     let call = || unblock(|| std::thread::current().id());
+    ///     gather([call, call]).join().unwrap()
+    /// })?;
+    /// assert_eq!(threads[0], threads[1]);
+    /// # Ok::<_, cede::RunError>(())
+    /// ```
+    pub fn max_blocking_threads(mut self, threads: usize) -> Self {
+        assert!(threads > 0, "cede: a run without threads for blocking calls could make none");
+        self.blocking_threads_max = Some(threads);
+        self
+    }
+
+    /// How long a thread for [`unblock`](super::unblock) stays that has nothing to do. The run then has threads of its own. By
+    /// default 10 s.
+    pub fn thread_keep_alive(mut self, time: Duration) -> Self {
+        self.blocking_idle_max = Some(time);
+        self
+    }
+
     /// Makes the runner.
     pub fn build(self) -> Runner {
         let clock = if self.virtual_time { Clock::virtual_from_now() } else { Clock::Real };
         let slow_step =
             self.debug.unwrap_or_else(debug_by_default).then(|| self.slow_step.unwrap_or(SLOW_STEP));
+        let scheduler = Scheduler::new(clock, self.stack_size, slow_step);
+        if self.blocking_threads_max.is_some() || self.blocking_idle_max.is_some() {
+            let threads_max = self.blocking_threads_max.unwrap_or(blocking::THREADS_MAX);
+            scheduler
+                .outside
+                .jobs
+                .set_pool(threads_max, self.blocking_idle_max.unwrap_or(blocking::IDLE_MAX));
+        }
         Runner {
-            scheduler: Scheduler::new(clock, self.stack_size, slow_step),
+            scheduler,
             on_deadlock: self.on_deadlock,
             by_itself: self.by_itself.unwrap_or(self.virtual_time),
             interrupts: self.interrupts,

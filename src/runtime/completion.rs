@@ -10,6 +10,7 @@ use super::callback::Callback;
 use super::task::Failure;
 use super::wait_list::{List, Node};
 use super::waiter::Waiter;
+use super::waker_cell;
 
 /// See the head of this file. Of one thread.
 #[derive(Debug, Default)]
@@ -34,6 +35,7 @@ impl Completion {
         self.done.set(true);
         if !self.waiters.is_empty() {
             self.waiters.pop_all_telling(&failure);
+            waker_cell::wake_due();
         }
     }
 

@@ -173,8 +173,8 @@ pub(crate) fn within<R>(values: Option<Arc<Values>>, f: impl FnOnce() -> R) -> R
     f()
 }
 
-/// Calls `f`, which does not wait, in this context, wherever that is.
-pub(super) fn lend<R>(values: Option<Arc<Values>>, f: impl FnOnce() -> R) -> R {
+/// Calls `f` in this context, wherever that is: it becomes that of the task or the thread meanwhile.
+pub(crate) fn lend<R>(values: Option<Arc<Values>>, f: impl FnOnce() -> R) -> R {
     struct Restore(Option<Option<Arc<Values>>>);
     impl Drop for Restore {
         fn drop(&mut self) {

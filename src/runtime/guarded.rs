@@ -18,7 +18,8 @@
 //! kernel put a fence into all threads of the process at that moment (`membarrier`). After it either the owner has seen
 //! SHARED and takes the mutex, or `busy` tells that it is inside, and the other waits until it has come out.
 //!
-//! Where the system has no such call, the lock is SHARED from the beginning.
+//! Where the system has no such call, the lock is SHARED from the beginning. So is it from the moment a visitor comes: a future that may
+//! be polled anywhere, and whose waker is called when the lock is free again ([`WakerCell`](super::waker_cell::WakerCell)).
 //!
 //! Nothing of users runs or is dropped under it, nothing waits under it, and it is not entered twice by one thread.
 //!
@@ -33,10 +34,14 @@ use std::ops::{Deref, DerefMut};
 use crate::atomics::{AtomicBool, AtomicU64, Entered, Mutex, MutexGuard, OneAtATime, Ordering, PoisonError};
 use crate::atomics::{fence_all_threads, fence_this_thread, fences_are_to_be_had, hint, thread};
 
+use super::waker_cell;
+
 /// Nobody has used it.
 const UNOWNED: u64 = u64::MAX;
 /// Several threads may use it.
 const SHARED: u64 = u64::MAX - 1;
+/// The number of a thread as long as it visits: it owns nothing then.
+const VISITOR: u64 = u64::MAX - 2;
 
 #[cfg(not(cede_loom))]
 thread_local! {
@@ -110,7 +115,7 @@ impl<T> Guarded<T> {
         let mutex = self.mutex.lock().unwrap_or_else(PoisonError::into_inner);
         match self.owner.load(Ordering::Relaxed) {
             SHARED => return self.enter(Some(mutex)),
-            UNOWNED if fences_are_to_be_had() => {
+            UNOWNED if THREAD.with(Cell::get) != VISITOR && fences_are_to_be_had() => {
                 // Before the ownership is published, so that whoever ends it finds the owner inside.
                 self.busy.store(true, Ordering::Relaxed);
                 self.owner.store(this_thread(), Ordering::Release);
@@ -140,8 +145,12 @@ impl<T> Drop for Guard<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
         self.guarded.inside.leave(&mut self.inside);
-        if self.mutex.is_none() {
-            self.guarded.busy.store(false, Ordering::Release);
+        match self.mutex.take() {
+            None => self.guarded.busy.store(false, Ordering::Release),
+            Some(mutex) => {
+                drop(mutex);
+                waker_cell::wake_due();
+            }
         }
     }
 }
@@ -168,6 +177,18 @@ impl<T> fmt::Debug for Guarded<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Guarded(..)")
     }
+}
+
+/// Calls `f`, in which each lock that is taken becomes a shared one.
+pub(crate) fn visit<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore(u64);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            THREAD.with(|thread| thread.set(self.0));
+        }
+    }
+    let _restore = Restore(THREAD.with(|thread| thread.replace(VISITOR)));
+    f()
 }
 
 /// The number of this thread, which no other ever has.

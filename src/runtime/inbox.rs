@@ -176,6 +176,11 @@ impl Inbox {
         Ok(())
     }
 
+    /// Has the scheduler look whether anything can still happen: somebody has gone who might have woken a task.
+    pub(crate) fn look_again(&self) {
+        self.notify();
+    }
+
     /// Ends the sleep that is going on, if there is one.
     fn notify(&self) {
         let slept = self.state.compare_exchange(ASLEEP, NOTIFIED, Ordering::SeqCst, Ordering::SeqCst);

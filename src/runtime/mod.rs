@@ -20,6 +20,7 @@ pub(crate) mod operation;
 pub(crate) mod outcome;
 mod outside;
 pub(crate) mod park;
+pub(crate) mod pool;
 mod prefetch;
 pub(crate) mod reactor;
 mod remote;
@@ -33,6 +34,7 @@ pub(crate) mod task;
 mod timers;
 pub(crate) mod wait_list;
 pub(crate) mod waiter;
+pub(crate) mod waker_cell;
 pub(crate) mod with_deadline;
 
 pub use blocking::unblock;

@@ -33,6 +33,22 @@ pub trait Operation: sealed::Sealed {
     #[doc(hidden)]
     fn register(self: Pin<&mut Self>, waiter: Waiter);
 
+    /// Both, in a row: registers where it can't complete, unless `waiter` gives nobody who may wait. An operation that takes a lock for
+    /// each does them under one. `waiter` only looks at the task, and may be called under a lock.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn begin(mut self: Pin<&mut Self>, waiter: impl FnOnce() -> Option<Waiter>) -> Begun<Self::Output>
+    where
+        Self: Sized,
+    {
+        if let Some(output) = self.as_mut().attempt() {
+            return Begun::Complete(output);
+        }
+        let Some(waiter) = waiter() else { return Begun::Refused };
+        park::register(self, waiter);
+        Begun::Registered
+    }
+
     /// Takes back what `register` has arranged, and hands a wake-up that came meanwhile and was not used on to the
     /// next who waits. Called after each `register`, also where that or `attempt` was left by an unwind.
     #[doc(hidden)]
@@ -71,6 +87,19 @@ pub trait Operation: sealed::Sealed {
     {
         park::wait(pin!(self))
     }
+}
+
+/// How an operation began.
+#[doc(hidden)]
+#[derive(Debug)]
+#[must_use]
+pub enum Begun<T> {
+    /// It did not have to wait.
+    Complete(T),
+    /// It is to be waited for, and withdrawn.
+    Registered,
+    /// It would have to wait, and nobody may.
+    Refused,
 }
 
 /// What becomes of a wait whose task is being cancelled.

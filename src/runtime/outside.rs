@@ -72,22 +72,25 @@ impl Outside {
     }
 
     /// The OS is asked before the next tick, however little is to do in it.
-    pub(super) fn look_soon(&self) {
+    pub(crate) fn look_soon(&self) {
         self.entries_since_look.set(ENTRIES_PER_LOOK);
     }
 
-    /// A tick with something to do begins: takes what other threads have sent and, every now and then, what the OS reports.
-    /// Does not wait.
-    #[inline]
-    pub(super) fn look(&self, entries: usize, hear: Hear<'_>) -> io::Result<()> {
-        self.budget.renew();
+    /// A tick with so much to do begins: whether it is time to [`look`](Outside::look) first.
+    #[inline(always)]
+    pub(super) fn is_due(&self, entries: usize) -> bool {
         let since = self.entries_since_look.get() + entries;
         self.entries_since_look.set(since);
-        if since >= ENTRIES_PER_LOOK
-            && let Some(reactor) = self.reactor.get()
-        {
+        since >= ENTRIES_PER_LOOK || self.inbox.has_messages()
+    }
+
+    /// Takes what other threads have sent and, every now and then, what the OS reports. Does not wait.
+    pub(super) fn look(&self, hear: Hear<'_>) -> io::Result<()> {
+        if self.entries_since_look.get() >= ENTRIES_PER_LOOK {
             self.entries_since_look.set(0);
-            reactor.wait(Some(Duration::ZERO))?;
+            if let Some(reactor) = self.reactor.get() {
+                reactor.wait(Some(Duration::ZERO))?;
+            }
         }
         self.inbox.drain(hear);
         Ok(())
@@ -97,11 +100,11 @@ impl Outside {
     /// deadline and nothing can come. May return early for no reason.
     pub(super) fn wait(&self, deadline: Option<Instant>, clock: &Clock, hear: Hear<'_>) -> io::Result<bool> {
         self.entries_since_look.set(0);
-        self.budget.renew();
         let Some(deadline) = deadline else { return self.sleep(None, hear) };
         if let Clock::Virtual(_) = clock {
             let mut heard = false;
-            self.look(ENTRIES_PER_LOOK, &mut |message| {
+            self.look_soon();
+            self.look(&mut |message| {
                 heard = true;
                 hear(message);
             })?;
@@ -158,10 +161,10 @@ impl Outside {
     }
 }
 
-/// Whether the process has threads that are neither this one nor idle ones of the pool for blocking calls. Yes where the system
-/// does not tell.
+/// Whether the process has threads that are neither this one nor such of pools as have nothing to do. Yes where the system does not
+/// tell.
 pub(super) fn has_other_threads() -> bool {
-    let own = 1 + super::blocking::thread_count();
+    let own = 1 + super::pool::quiet_threads();
     let threads = std::fs::read_dir("/proc/self/task").map(Iterator::count);
     !threads.is_ok_and(|threads| threads <= own)
 }
@@ -170,6 +173,7 @@ impl Drop for Outside {
     /// Waits for the blocking jobs of the run, and lets nothing in any more.
     fn drop(&mut self) {
         self.jobs.drain();
+        self.jobs.close();
         self.inbox.close();
     }
 }

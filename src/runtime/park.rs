@@ -7,12 +7,13 @@
 //! running meanwhile.
 
 use std::fmt;
+use std::mem;
 use std::panic;
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::thread;
 
-use super::operation::{CancelWait, Operation, Waiting};
+use super::operation::{Begun, CancelWait, Operation, Waiting};
 use super::scheduler::{Scheduler, with_scheduler};
 use super::signals::Signals;
 use super::task::{State, TaskCore, TaskKey};
@@ -86,9 +87,21 @@ pub(crate) fn refusal() -> Option<Refusal> {
 /// Waits for an operation.
 #[inline(always)]
 pub(crate) fn wait<O: Operation>(mut operation: Pin<&mut O>) -> O::Output {
-    match operation.as_mut().attempt() {
-        Some(output) => output,
-        None => wait_attempted(operation),
+    let mut current = None;
+    let begun = operation.as_mut().begin(|| {
+        current = current_if_free();
+        current.map(Waiter::new)
+    });
+    match (begun, current) {
+        (Begun::Complete(output), _) => output,
+        (Begun::Registered, Some(core)) => {
+            match wait_registered(core, operation.as_mut(), |operation| operation.attempt()) {
+                (Wake::Cancelled, _) => raise_cancellation(),
+                (Wake::Normal, Some(output)) => output,
+                (Wake::Normal, None) => wait_attempted(operation),
+            }
+        }
+        _ => refuse(),
     }
 }
 
@@ -108,17 +121,36 @@ pub(crate) fn wait_attempted<O: Operation>(mut operation: Pin<&mut O>) -> O::Out
 /// Registers, parks, and withdraws. What `attempt` gives after a normal wake-up comes with it.
 #[inline(always)]
 pub(crate) fn wait_once<O: Operation, T>(
-    operation: Pin<&mut O>,
+    mut operation: Pin<&mut O>,
     attempt: impl FnOnce(Pin<&mut O>) -> Option<T>,
 ) -> (Wake, Option<T>) {
     let core = current_or_refuse();
+    register(operation.as_mut(), Waiter::new(core));
+    wait_registered(core, operation, attempt)
+}
+
+/// Registers, and withdraws where that is left by an unwind.
+#[inline(always)]
+pub(super) fn register<O: Operation>(operation: Pin<&mut O>, waiter: Waiter) {
     let mut registered = Registered { operation };
-    registered.operation.as_mut().register(Waiter::new(core));
+    registered.operation.as_mut().register(waiter);
+    mem::forget(registered);
+}
+
+/// Parks, and withdraws.
+#[inline(always)]
+fn wait_registered<O: Operation, T>(
+    core: &TaskCore,
+    operation: Pin<&mut O>,
+    attempt: impl FnOnce(Pin<&mut O>) -> Option<T>,
+) -> (Wake, Option<T>) {
+    let mut registered = Registered { operation };
     let wake = park(core, &*registered.operation);
     let output = match wake {
         Wake::Normal => attempt(registered.operation.as_mut()),
         Wake::Cancelled => None,
     };
+    registered.withdraw();
     (wake, output)
 }
 
@@ -127,8 +159,16 @@ struct Registered<'a, O: Operation> {
     operation: Pin<&'a mut O>,
 }
 
+impl<O: Operation> Registered<'_, O> {
+    /// What dropping it does, but inlined for certain.
+    #[inline(always)]
+    fn withdraw(mut self) {
+        self.operation.as_mut().withdraw();
+        mem::forget(self);
+    }
+}
+
 impl<O: Operation> Drop for Registered<'_, O> {
-    #[inline]
     fn drop(&mut self) {
         self.operation.as_mut().withdraw();
     }
@@ -172,14 +212,20 @@ pub fn yield_now() {
 /// Panics, with what to do, where it may not.
 #[inline(always)]
 fn current_or_refuse<'a>() -> &'a TaskCore {
-    if let Some(task) = with_scheduler(Scheduler::current).flatten() {
-        // SAFETY: the current task is owned by the scheduler until it has ended, and this runs on its stack.
-        let core = unsafe { &*task.as_ptr() };
-        if !core.signals.has(Signals::NO_SWITCH) && !thread::panicking() && carries_this_code(core) {
-            return core;
-        }
+    match current_if_free() {
+        Some(core) => core,
+        None => refuse(),
     }
-    refuse()
+}
+
+/// The task that runs, if it may suspend itself. Only looks.
+#[inline(always)]
+fn current_if_free<'a>() -> Option<&'a TaskCore> {
+    let task = with_scheduler(Scheduler::current).flatten()?;
+    // SAFETY: the current task is owned by the scheduler until it has ended, and this runs on its stack.
+    let core = unsafe { &*task.as_ptr() };
+    let is_free = !core.signals.has(Signals::NO_SWITCH) && !thread::panicking() && carries_this_code(core);
+    is_free.then_some(core)
 }
 
 /// Whether this code runs on the task's stack, perhaps with generators on top.

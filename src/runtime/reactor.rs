@@ -28,6 +28,7 @@ mod backend;
 mod budget;
 #[cfg(target_os = "linux")]
 mod epoll;
+mod next_edge;
 mod portable;
 mod readiness;
 mod registrations;
@@ -40,14 +41,16 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use backend::{Backend, Room};
 pub(crate) use budget::Budget;
+pub(crate) use next_edge::NextEdge;
 pub use readiness::Readiness;
 use readiness::tell_lost;
-pub(crate) use readiness::{Object, Target, begin, deadline_after, in_task, pass_on, refused};
+pub(crate) use readiness::{Object, Target, begin, begin_with, deadline_after, in_task, pass_on, refused};
 pub(crate) use registrations::Registrations;
 pub(crate) use source::{Direction, Source};
 
@@ -79,6 +82,8 @@ impl Notifier {
 
 /// The descriptors that tasks of this thread wait for.
 pub(crate) struct Reactor {
+    /// Tells it from all others that there are or were in this process. Not 0.
+    number: u64,
     backend: Arc<Backend>,
     room: RefCell<Room>,
     /// By the numbers of the descriptors.
@@ -90,10 +95,12 @@ impl Reactor {
     /// A reactor on the best that the system has; on what all systems have if `portable`, or if the variable
     /// `CEDE_REACTOR` says so.
     pub(crate) fn new(portable: bool) -> io::Result<Self> {
+        static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
         let portable = portable || std::env::var_os("CEDE_REACTOR").is_some_and(|kind| kind == "portable");
         let backend = Arc::new(Backend::new(portable)?);
         let room = RefCell::new(backend.room());
-        Ok(Reactor { backend, room, slots: RefCell::default(), waiting: Rc::default() })
+        let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
+        Ok(Reactor { number, backend, room, slots: RefCell::default(), waiting: Rc::default() })
     }
 
     /// What ends a wait from other threads.
@@ -163,6 +170,7 @@ impl Reactor {
         }
     }
 
+    #[inline]
     fn source(&self, key: u64) -> Option<Rc<Source>> {
         find(&self.slots.borrow(), key).map(Rc::clone)
     }
@@ -172,8 +180,9 @@ impl Reactor {
         self.slots.borrow().iter().filter(|slot| slot.source.is_some()).count()
     }
 
-    fn address(&self) -> *const Backend {
-        Arc::as_ptr(&self.backend)
+    #[inline]
+    fn number(&self) -> u64 {
+        self.number
     }
 
     fn downgrade(&self) -> Weak<Backend> {
@@ -185,6 +194,7 @@ fn key_of(generation: u64, number: usize) -> u64 {
     generation << NUMBER_BITS | number as u64
 }
 
+#[inline]
 fn find(slots: &[Slot], key: u64) -> Option<&Rc<Source>> {
     let slot = slots.get((key & NUMBER_MASK) as usize)?;
     slot.source.as_ref().filter(|_| slot.generation == key >> NUMBER_BITS)

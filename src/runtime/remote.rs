@@ -19,6 +19,7 @@ mod models;
 use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::fmt;
+use std::ops::Deref;
 use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -38,6 +39,7 @@ use super::scheduler::{Scheduler, with_scheduler};
 use super::task::{AnyTask, Failure, TaskCore, TaskKey};
 use super::wait_list::{List, Node};
 use super::waiter::Waiter;
+use super::waker_cell;
 use super::with_deadline::wait_within;
 use crate::atomics::thread::{self, ThreadId};
 use crate::atomics::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -128,6 +130,7 @@ impl<T> Shared<T> {
         state.waiters.pop_all();
         drop(state);
         self.ended.notify_all();
+        waker_cell::wake_due();
     }
 
     fn is_home(&self, scheduler: &Scheduler) -> bool {
@@ -344,7 +347,12 @@ impl<T> RemoteJoinHandle<T> {
 
     /// The operation behind [`join`](RemoteJoinHandle::join), for `select!`.
     pub fn joining(&self) -> RemoteJoining<'_, T> {
-        RemoteJoining { shared: &self.shared, node: Node::default(), promise: None }
+        RemoteJoining { task: Of::Borrowed(&self.shared), node: Node::default(), promise: None }
+    }
+
+    /// The same for who has no more use for the handle.
+    pub(crate) fn into_joining(self) -> RemoteJoining<'static, T> {
+        RemoteJoining { task: Of::Owned(self.shared), node: Node::default(), promise: None }
     }
 
     /// Blocks the thread.
@@ -403,10 +411,27 @@ impl<T> fmt::Debug for RemoteJoinHandle<T> {
     }
 }
 
+/// The task that is joined.
+enum Of<'a, T> {
+    Borrowed(&'a Shared<T>),
+    Owned(Arc<Shared<T>>),
+}
+
+impl<T> Deref for Of<'_, T> {
+    type Target = Shared<T>;
+
+    fn deref(&self) -> &Shared<T> {
+        match self {
+            Of::Borrowed(shared) => shared,
+            Of::Owned(shared) => shared,
+        }
+    }
+}
+
 pin_project! {
     /// The operation of [`RemoteJoinHandle::join`].
     pub struct RemoteJoining<'a, T> {
-        shared: &'a Shared<T>,
+        task: Of<'a, T>,
         #[pin]
         node: Node,
         // While it waits for a run of another thread, which is going to end the wait: that is no deadlock.
@@ -434,7 +459,7 @@ impl<T> Operation for RemoteJoining<'_, T> {
     type Output = Result<T, RemoteJoinError>;
 
     fn attempt(self: Pin<&mut Self>) -> Option<Self::Output> {
-        let mut state = self.shared.lock();
+        let mut state = self.task.lock();
         if self.is_of_current(&state) {
             return Some(Err(RemoteJoinError::itself()));
         }
@@ -443,10 +468,10 @@ impl<T> Operation for RemoteJoining<'_, T> {
 
     fn register(self: Pin<&mut Self>, waiter: Waiter) {
         let this = self.project();
-        let is_elsewhere = this.shared.origin.home != thread::current().id();
+        let is_elsewhere = this.task.origin.home != thread::current().id();
         *this.promise =
             with_scheduler(|scheduler| is_elsewhere.then(|| scheduler.outside.inbox.sender())).flatten();
-        let state = this.shared.lock();
+        let state = this.task.lock();
         if state.is_over() {
             waiter.wake_later();
         } else {
@@ -456,14 +481,14 @@ impl<T> Operation for RemoteJoining<'_, T> {
 
     fn withdraw(self: Pin<&mut Self>) {
         let this = self.project();
-        this.shared.lock().waiters.remove(&this.node);
+        this.task.lock().waiters.remove(&this.node);
         *this.promise = None;
     }
 
     fn cancel(&self) -> CancelWait {
-        let answer = self.shared.lock().waiters.cancel_wait(&self.node);
+        let answer = self.task.lock().waiters.cancel_wait(&self.node);
         if answer == CancelWait::Unwind {
-            self.shared.cancel();
+            self.task.cancel();
         }
         answer
     }
@@ -473,6 +498,6 @@ impl<T> Operation for RemoteJoining<'_, T> {
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "joins a task that was handed to a run at {}", self.shared.origin.spawned_at)
+        write!(f, "joins a task that was handed to a run at {}", self.task.origin.spawned_at)
     }
 }

@@ -207,6 +207,12 @@ pub(super) fn unobserved_remote(name: &str, spawned_at: &'static Location<'stati
     report(&TaskReport { name: name.to_owned(), spawned_at: Some(spawned_at), message });
 }
 
+/// The same for a job of an executor.
+pub(crate) fn unobserved_job(submitted_at: &'static Location<'static>, error: &dyn Error) {
+    let message = failed_unobserved(error);
+    report(&TaskReport { name: "a job".to_owned(), spawned_at: Some(submitted_at), message });
+}
+
 /// A task that could not be ended is left where it is.
 pub(super) fn given_up(task: &dyn AnyTask) {
     let core = task.core();
@@ -283,12 +289,12 @@ impl Culprit {
 }
 
 /// Drops something that users may have given a destructor, where a panic must not go on: `what` says of what it was.
-pub(super) fn dropping<T>(what: &str, value: T) {
+pub(crate) fn dropping<T>(what: &str, value: T) {
     calling(what, move || drop(value));
 }
 
 /// Calls code of users where a panic must not go on: `what` says what it is.
-pub(super) fn calling(what: &str, f: impl FnOnce()) {
+pub(crate) fn calling(what: &str, f: impl FnOnce()) {
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) {
         panicked(what, payload);
     }

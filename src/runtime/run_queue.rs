@@ -9,6 +9,9 @@ use std::mem::MaybeUninit;
 /// Room in a new queue.
 const CAPACITY_MIN: usize = 64;
 
+/// Room that an empty queue keeps at most. To make more of it again costs some nanoseconds for each entry.
+const IDLE_MAX: usize = 32 * 1024;
+
 /// First in, first out. Of one thread.
 pub(super) struct RunQueue<T> {
     /// A power of two long. The entries from `head` to `tail` are initialised.
@@ -70,17 +73,36 @@ impl<T> RunQueue<T> {
         }
     }
 
+    /// The run has nothing to do: gives back what a crowd has needed.
+    #[inline]
+    pub(super) fn give_back(&self) {
+        // SAFETY: as in `push`.
+        let ring = unsafe { &mut *self.ring.get() };
+        if ring.len() > IDLE_MAX && self.len() == 0 {
+            *ring = Box::new_uninit_slice(CAPACITY_MIN);
+        }
+    }
+
+    #[cfg(test)]
+    fn room(&self) -> usize {
+        // SAFETY: as in `push`.
+        unsafe { &*self.ring.get() }.len()
+    }
+
+    /// In place where the allocator can do that: a ring of a million entries that is freed for a larger one is not always given back.
     #[cold]
     fn grow(&self, ring: &mut Box<[MaybeUninit<T>]>) {
-        let mut larger = Box::new_uninit_slice(ring.len() * 2);
-        let head = self.head.get();
-        for i in 0..ring.len() {
-            // SAFETY: a full ring is initialised throughout, and each entry is moved once.
-            larger[i].write(unsafe { ring[head.wrapping_add(i) & (ring.len() - 1)].assume_init_read() });
-        }
-        self.head.set(0);
-        self.tail.set(ring.len());
-        *ring = larger;
+        let len = ring.len();
+        let mut entries = std::mem::take(ring).into_vec();
+        entries.reserve_exact(len);
+        entries.resize_with(2 * len, MaybeUninit::uninit);
+        // A full ring. What lies before the head goes on behind what was the end.
+        let head = self.head.get() & (len - 1);
+        let (old, new) = entries.split_at_mut(len);
+        old[..head].swap_with_slice(&mut new[..head]);
+        self.head.set(head);
+        self.tail.set(head + len);
+        *ring = entries.into_boxed_slice();
     }
 }
 
@@ -112,6 +134,19 @@ mod tests {
         }
         assert!(std::iter::from_fn(|| queue.pop()).eq(expected..next));
         assert_eq!(queue.pop(), None);
+    }
+
+    #[test]
+    fn what_a_crowd_has_needed_is_given_back_once_the_queue_is_empty() {
+        let queue = RunQueue::new();
+        for round in 0..2 {
+            (0..IDLE_MAX + 1 + round).for_each(|n| queue.push(n));
+            queue.give_back();
+            assert_eq!(queue.room(), 2 * IDLE_MAX);
+            assert!(std::iter::from_fn(|| queue.pop()).eq(0..IDLE_MAX + 1 + round));
+            queue.give_back();
+            assert_eq!(queue.room(), CAPACITY_MIN);
+        }
     }
 
     #[test]

@@ -183,15 +183,22 @@ impl Runner {
     fn drive(&self, main: &Rc<dyn AnyTask>) -> Result<(), RunError> {
         let _guard = AbortOnUnwind;
         let mut said = false;
-        let mut result = Ok(());
-        while !main.core().is_done() && result.is_ok() {
-            result = match self.scheduler.tick() {
-                Ok(true) => Ok(()),
-                Ok(false) => self.at_a_standstill(&mut said),
-                Err(io) => Err(RunError::Io(io)),
-            };
-        }
-        if !main.core().is_done() {
+        let core = main.core();
+        let result = loop {
+            if core.is_done() {
+                break Ok(());
+            }
+            match self.scheduler.tick() {
+                Ok(true) => {}
+                Ok(false) => {
+                    if let Err(error) = self.at_a_standstill(&mut said) {
+                        break Err(error);
+                    }
+                }
+                Err(io) => break Err(RunError::Io(io)),
+            }
+        };
+        if !core.is_done() {
             self.end_main(main, &mut said);
         }
         self.breathe();
@@ -214,7 +221,7 @@ impl Runner {
     /// One more tick, which does not wait. What goes wrong in it comes again in the next run, if there is one.
     fn breathe(&self) {
         self.scheduler.call_soon(Callback::new(&self.scheduler, Box::new(|| {})));
-        let _ = self.scheduler.tick();
+        let _ = self.scheduler.tick_apart();
     }
 
     /// Nothing is ready, and nothing of this run is going to be: waits for other threads, asks the hook, or says that
@@ -236,7 +243,7 @@ impl Runner {
     /// A tick while tasks are being ended. Gives false when nothing can happen any more, after the hook was asked if it
     /// is to be, or when that depends on other threads and nothing has come for a while.
     fn wind_down(&self, said: &mut bool, asks: bool) -> bool {
-        match self.scheduler.tick() {
+        match self.scheduler.tick_apart() {
             Ok(true) => true,
             Ok(false) if self.may_be_woken_from_elsewhere() => {
                 self.wait_for_other_threads(Some(PATIENCE), said).unwrap_or(false)

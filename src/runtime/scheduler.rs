@@ -33,9 +33,10 @@ use super::prefetch;
 use super::report;
 use super::run_queue::RunQueue;
 use super::signals::Signals;
-use super::task::{AnyTask, Identity, State, TaskCore, TaskKey};
-use super::timers::{TimerKey, Timers};
-use super::waiter::Waiter;
+use super::task::{AnyTask, Identity, StackSize, State, TaskCore, TaskKey};
+pub(crate) use super::timers::Action;
+use super::timers::{TimerKey, Timers, What};
+use super::waker_cell;
 
 /// Something to do in a tick. Two words, which travel in registers: entries that are put together in memory and copied
 /// at once cost several times as much, since the copy has to wait for the parts.
@@ -48,18 +49,15 @@ enum Entry {
     Call(Rc<Callback>),
 }
 
-/// What a timer does.
-pub(crate) enum Action {
-    /// Wakes a task that waits for it, and takes it back when it no longer does.
-    Wake(Waiter),
-    /// Calls a function, unless it was taken back.
-    Call(Rc<Callback>),
-}
-
 struct Place {
     generation: u32,
+    /// Of a free place: the next one that is free.
+    next_free: u32,
     task: Option<Rc<dyn AnyTask>>,
 }
+
+/// The number of no place.
+const NO_PLACE: u32 = u32::MAX;
 
 /// See the head of this file.
 pub(crate) struct Scheduler {
@@ -70,7 +68,8 @@ pub(crate) struct Scheduler {
     timers: RefCell<Timers<Action>>,
     pub(crate) clock: Clock,
     tasks: RefCell<Vec<Place>>,
-    free: RefCell<Vec<u32>>,
+    /// The place in `tasks` that became free last.
+    free: Cell<u32>,
     live: Cell<usize>,
     next_id: Cell<u64>,
     current: Cell<Option<NonNull<TaskCore>>>,
@@ -136,7 +135,7 @@ impl Scheduler {
             timers: RefCell::new(Timers::new()),
             clock,
             tasks: RefCell::new(Vec::new()),
-            free: RefCell::new(Vec::new()),
+            free: Cell::new(NO_PLACE),
             live: Cell::new(0),
             next_id: Cell::new(1),
             current: Cell::new(None),
@@ -182,7 +181,7 @@ impl Scheduler {
             identity: name.map(Identity::named).map_or_else(OnceCell::new, OnceCell::from),
             spawned_at,
             context: Slot::new(context::copied()),
-            stack_size: None,
+            stack_size: StackSize::OF_RUN,
             cancels: Cell::new(0),
             masked: Cell::new(0),
             unswitchable: Cell::new(0),
@@ -193,13 +192,14 @@ impl Scheduler {
 
     /// Gives a task its place. It is the caller's to see to its first step.
     fn take_in(&self, task: Rc<dyn AnyTask>) -> NonNull<TaskCore> {
-        let free = self.free.borrow_mut().pop();
         let mut tasks = self.tasks.borrow_mut();
-        let index = free.unwrap_or_else(|| {
-            tasks.push(Place { generation: 0, task: None });
-            u32::try_from(tasks.len() - 1).expect("fewer than 2^32 tasks")
-        });
+        let mut index = self.free.get();
+        if index == NO_PLACE {
+            index = u32::try_from(tasks.len()).expect("fewer than 2^32 tasks");
+            tasks.push(Place { generation: 0, next_free: NO_PLACE, task: None });
+        }
         let place = &mut tasks[index as usize];
+        self.free.set(place.next_free);
         let key = TaskKey { scheduler: self.serial, index, generation: place.generation };
         task.core().key.set(key);
         let core = NonNull::from(task.core());
@@ -216,7 +216,7 @@ impl Scheduler {
 
     /// Has a callback called at a moment, which is not before the next tick.
     pub(crate) fn call_at(&self, when: Instant, callback: &Rc<Callback>) {
-        callback.note_timer(self.set_timer(when, Action::Call(Rc::clone(callback))));
+        callback.note_timer(self.set_timer(when, Action::call(Rc::clone(callback))));
     }
 
     /// Makes a task ready that waits. Others are left as they are.
@@ -233,6 +233,12 @@ impl Scheduler {
         if let Some(task) = self.task(key) {
             self.wake_task(task.core());
         }
+    }
+
+    /// Whether a task is one of this run, which may have ended.
+    #[inline]
+    pub(crate) fn has(&self, key: TaskKey) -> bool {
+        key.scheduler == self.serial
     }
 
     pub(crate) fn task(&self, key: TaskKey) -> Option<Rc<dyn AnyTask>> {
@@ -298,8 +304,9 @@ impl Scheduler {
         self.timers.borrow_mut().cancel(key)
     }
 
+    /// Whether the moment of a timer has not come, and it was not cancelled.
     pub(crate) fn timer_is_pending(&self, key: TimerKey) -> bool {
-        self.timers.borrow().is_pending(key)
+        self.timers.borrow().is_ahead(key)
     }
 
     /// Requests the cancellation of a task of this scheduler. Gives whether it was not too late.
@@ -332,17 +339,13 @@ impl Scheduler {
     }
 
     /// Runs one tick. Gives false when there was nothing to do and nothing can happen any more.
+    #[inline(always)]
     pub(super) fn tick(&self) -> io::Result<bool> {
-        let mut hear = |message| self.hear(message);
         let entries = self.ready.len();
-        if entries > 0 {
-            self.outside.look(entries, &mut hear)?;
-        } else {
-            let deadline = self.timers.borrow_mut().next_deadline();
-            if !self.outside.wait(deadline, &self.clock, &mut hear)? {
-                return Ok(false);
-            }
+        if (entries == 0 || self.outside.is_due(entries)) && !self.hear_outside(entries)? {
+            return Ok(false);
         }
+        self.outside.budget.renew();
         self.queue_due_timers();
         if let Some(limit) = self.slow_step {
             self.carry_out_timed(limit);
@@ -354,6 +357,28 @@ impl Scheduler {
             self.carry_out(entry);
         }
         Ok(true)
+    }
+
+    /// As [`tick`](Scheduler::tick), for who does not do it over and over.
+    #[inline(never)]
+    pub(super) fn tick_apart(&self) -> io::Result<bool> {
+        self.tick()
+    }
+
+    /// Takes what has come from outside, and waits for it where nothing is ready. Gives false when nothing can come.
+    #[inline(never)]
+    fn hear_outside(&self, entries: usize) -> io::Result<bool> {
+        let mut hear = |message| self.hear(message);
+        if entries > 0 {
+            self.outside.look(&mut hear)?;
+            waker_cell::wake_due();
+            return Ok(true);
+        }
+        self.ready.give_back();
+        let deadline = self.timers.borrow_mut().next_deadline();
+        let comes = self.outside.wait(deadline, &self.clock, &mut hear);
+        waker_cell::wake_due();
+        comes
     }
 
     /// Has the processor fetch what the next steps need.
@@ -461,10 +486,10 @@ impl Scheduler {
             }
             Entry::Timer(key) => {
                 let action = self.timers.borrow_mut().take(key);
-                match action {
+                match action.map(Action::what) {
                     // SAFETY: who waits for a timer takes it back before its wait returns, so it still waits.
-                    Some(Action::Wake(waiter)) => self.wake_task(unsafe { waiter.task().as_ref() }),
-                    Some(Action::Call(callback)) => self.call(callback),
+                    Some(What::Wake(task)) => self.wake_task(unsafe { task.as_ref() }),
+                    Some(What::Call(callback)) => self.call(callback),
                     None => {}
                 }
             }

@@ -142,7 +142,8 @@ impl Identity {
     }
 }
 
-/// What all tasks have in common. What a switch looks at comes first and lies together. Not aligned to a cache line: allocations
+/// What all tasks have in common. What a switch looks at comes first and lies together, and no byte is left unused but one, since there
+/// may be a million of these. Not aligned to a cache line: allocations
 /// of more than the usual alignment cost twice what all the rest of a short task does.
 #[repr(C)]
 pub struct TaskCore {
@@ -150,12 +151,18 @@ pub struct TaskCore {
     pub(crate) state: Cell<State>,
     /// What is out of the ordinary.
     pub(crate) signals: Signals,
+    /// Somebody has looked at how it ended, or will.
+    pub(crate) observed: Cell<bool>,
+    /// Requests to cancel, less those taken back.
+    pub(crate) cancels: Cell<u32>,
     /// The run that owns it. Never changes; other threads may read it.
     pub(super) scheduler: *const Scheduler,
     /// What it waits for, while it is parked.
     pub(super) waiting: Cell<Option<NonNull<dyn Waiting>>>,
     /// Set once, before it first runs; other threads may read it after that.
     pub(crate) key: Cell<TaskKey>,
+    /// How many `no_cancel` are open.
+    pub(crate) masked: Cell<u32>,
     /// Those who wait for its end.
     pub(crate) completion: Completion,
     /// Counted from 1 in each run.
@@ -165,18 +172,29 @@ pub struct TaskCore {
     pub(crate) spawned_at: &'static Location<'static>,
     /// The values of its context variables.
     pub(crate) context: Slot,
-    /// Of its stack, where it is not that of the run.
-    pub(crate) stack_size: Option<usize>,
-    /// Requests to cancel, less those taken back.
-    pub(crate) cancels: Cell<u32>,
-    /// How many `no_cancel` are open.
-    pub(crate) masked: Cell<u32>,
+    pub(crate) stack_size: StackSize,
     /// How many `no_switch` are open.
     pub(crate) unswitchable: Cell<u32>,
     /// How often a cancellation was swallowed by somebody who did not name it.
     pub(crate) swallowed: Cell<u32>,
-    /// Somebody has looked at how it ended, or will.
-    pub(crate) observed: Cell<bool>,
+}
+
+/// The size of a task's stack in bytes, where it is not that of the run. In one word.
+#[derive(Clone, Copy)]
+pub(crate) struct StackSize(usize);
+
+impl StackSize {
+    /// As the run has it.
+    pub(crate) const OF_RUN: Self = StackSize(usize::MAX);
+
+    /// This many bytes. What no address space has room for stays that.
+    pub(crate) fn bytes(size: usize) -> Self {
+        StackSize(size.min(usize::MAX - 1))
+    }
+
+    pub(super) fn get(self) -> Option<usize> {
+        (self.0 != usize::MAX).then_some(self.0)
+    }
 }
 
 impl TaskCore {
@@ -272,26 +290,58 @@ pub(crate) trait AnyTask: Outcome {
 /// A task whose values have this type.
 pub(crate) trait TaskOf<T>: AnyTask + OutcomeOf<T> {}
 
-/// A task: one allocation for the record, the closure and the result.
+/// A task: one allocation for the record, and for the closure and then the result, which are never there together.
 pub(crate) struct Task<T, F> {
     core: TaskCore,
-    body: Cell<Option<F>>,
-    result: RefCell<Option<Result<T, Failure>>>,
+    /// `Gone` while it is looked at, which calls nothing.
+    stage: Cell<Stage<T, F>>,
+}
+
+enum Stage<T, F> {
+    Fresh(F),
+    /// The closure runs, or was dropped, or the value was taken.
+    Gone,
+    Ended(Result<T, Failure>),
 }
 
 impl<T, F> Task<T, F> {
     pub(crate) fn new(core: TaskCore, body: F) -> Self {
-        Task { core, body: Cell::new(Some(body)), result: RefCell::new(None) }
+        Task { core, stage: Cell::new(Stage::Fresh(body)) }
     }
 }
 
 impl<T, F> Drop for Task<T, F> {
     fn drop(&mut self) {
         if !self.core.observed.get()
-            && let Some(Err(failure)) = self.result.get_mut()
+            && let Stage::Ended(Err(failure)) = self.stage.get_mut()
         {
             super::report::unobserved(&self.core, failure);
         }
+    }
+}
+
+impl<T, F: FnOnce() -> Result<T, Failure>> Task<T, F> {
+    /// The closure, once.
+    #[inline]
+    fn body(&self) -> Option<F> {
+        match self.stage.replace(Stage::Gone) {
+            Stage::Fresh(body) => Some(body),
+            other => {
+                self.stage.set(other);
+                None
+            }
+        }
+    }
+
+    /// A copy of the failure that it ended with.
+    fn copy_failure(&self) -> Option<Failure> {
+        let stage = self.stage.replace(Stage::Gone);
+        let failure = match &stage {
+            Stage::Ended(Err(failure)) => Some(failure.clone()),
+            _ => None,
+        };
+        self.stage.set(stage);
+        failure
     }
 }
 
@@ -301,19 +351,19 @@ impl<T, F: FnOnce() -> Result<T, Failure>> AnyTask for Task<T, F> {
     }
 
     fn run(&self) -> bool {
-        let Some(body) = self.body.take() else { return false };
+        let Some(body) = self.body() else { return false };
         let result = body();
         let succeeded = result.is_ok();
-        self.result.replace(Some(result));
+        self.stage.set(Stage::Ended(result));
         succeeded
     }
 
     fn discard(&self) {
-        drop(self.body.take());
+        drop(self.body());
     }
 
     fn fail(&self, failure: Failure) {
-        let old = self.result.replace(Some(Err(failure)));
+        let old = self.stage.replace(Stage::Ended(Err(failure)));
         drop(old);
     }
 }
@@ -328,10 +378,7 @@ impl<T, F: FnOnce() -> Result<T, Failure>> Outcome for Task<T, F> {
     }
 
     fn failure(&self) -> Option<Failure> {
-        if !self.core.is_done() {
-            return None;
-        }
-        self.result.borrow().as_ref()?.as_ref().err().cloned()
+        if self.core.is_done() { self.copy_failure() } else { None }
     }
 
     fn note_observed(&self) {
@@ -352,11 +399,17 @@ impl<T, F: FnOnce() -> Result<T, Failure>> OutcomeOf<T> for Task<T, F> {
         if !self.core.is_done() {
             return None;
         }
-        take_once(&self.result)
+        match self.stage.replace(Stage::Gone) {
+            Stage::Ended(Ok(value)) => Some(Ok(value)),
+            other => {
+                self.stage.set(other);
+                self.copy_failure().map(Err)
+            }
+        }
     }
 
     fn put(&self, value: T) {
-        *self.result.borrow_mut() = Some(Ok(value));
+        self.stage.set(Stage::Ended(Ok(value)));
     }
 }
 
@@ -368,5 +421,33 @@ pub(crate) fn take_once<T>(result: &RefCell<Option<Result<T, Failure>>>) -> Opti
     match &*result {
         Some(Err(failure)) => Some(Err(failure.clone())),
         _ => result.take(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A million tasks are a million of these, each in an allocation whose size is a multiple of 16.
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn a_record_is_small_and_its_closure_and_result_share_their_place() {
+        fn size<F: FnOnce() -> Result<(), Failure>>(_: F) -> usize {
+            size_of::<Task<(), F>>()
+        }
+        assert_eq!(size_of::<TaskCore>(), 144);
+        let captured = Rc::new(());
+        assert!(size(move || Ok(drop(captured))) <= 144 + 24);
+        let captured = [Rc::new(()), Rc::new(()), Rc::new(())];
+        assert!(size(move || Ok(drop(captured))) <= 144 + 32);
+    }
+
+    #[test]
+    fn a_stack_size_is_kept_as_it_was_asked_for() {
+        assert_eq!(StackSize::OF_RUN.get(), None);
+        for size in [0, 1, 1 << 16, usize::MAX - 1] {
+            assert_eq!(StackSize::bytes(size).get(), Some(size));
+        }
+        assert_eq!(StackSize::bytes(usize::MAX).get(), Some(usize::MAX - 1));
     }
 }

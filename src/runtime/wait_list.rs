@@ -95,6 +95,10 @@ pub(crate) struct List {
 // head of this file. Those that hold callbacks, which stay on their thread, are in types that are not `Send`.
 unsafe impl Send for List {}
 
+// SAFETY: a node that is linked is touched under the lock of its list, or in a list of one thread, which is in types that are not
+// `Send` for what else they have; one that is not linked is its owner's alone.
+unsafe impl Send for Node {}
+
 impl Drop for Node {
     fn drop(&mut self) {
         if self.linked.get() {
@@ -238,7 +242,7 @@ impl List {
     }
 
     /// Completes the wait of the first that waits, and takes it out. False if nobody does.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pop_first(&self) -> bool {
         match self.first_waiting() {
             Some(first) => self.pop(first),
@@ -246,6 +250,7 @@ impl List {
         }
     }
 
+    #[inline(always)]
     fn pop(&self, first: NonNull<Node>) -> bool {
         // SAFETY: linked nodes are alive.
         let node = unsafe { first.as_ref() };
@@ -305,6 +310,7 @@ impl List {
         at
     }
 
+    #[inline(always)]
     fn unlink(&self, node: &Node) {
         let (previous, next) = (node.previous.take(), node.next.take());
         node.linked.set(false);

@@ -28,7 +28,19 @@ pub(crate) fn wait_within<O: Operation>(mut operation: Pin<&mut O>, limit: Durat
         return None;
     }
     let now = with_scheduler(|scheduler| scheduler.clock.now()).unwrap_or_else(Instant::now);
-    park::wait(pin!(WithDeadline { operation, deadline: deadline(now, limit), timer: None }))
+    park::wait_attempted(pin!(WithDeadline { operation, deadline: deadline(now, limit), timer: None }))
+}
+
+/// Waits for an operation that was attempted a moment ago, until a moment if there is one. `None` when that came first.
+#[inline]
+pub(crate) fn wait_until<O: Operation>(
+    operation: Pin<&mut O>,
+    deadline: Option<Instant>,
+) -> Option<O::Output> {
+    match deadline {
+        None => Some(park::wait_attempted(operation)),
+        deadline => park::wait_attempted(pin!(WithDeadline { operation, deadline, timer: None })),
+    }
 }
 
 /// An operation that gives up when a moment has come.
@@ -57,7 +69,7 @@ impl<O: Operation> Operation for WithDeadline<'_, O> {
 
     fn register(mut self: Pin<&mut Self>, waiter: Waiter) {
         if let Some(deadline) = self.deadline {
-            self.timer = with_scheduler(|scheduler| scheduler.set_timer(deadline, Action::Wake(waiter)));
+            self.timer = with_scheduler(|scheduler| scheduler.set_timer(deadline, Action::wake(waiter)));
         }
         self.operation.as_mut().register(waiter);
     }

@@ -131,10 +131,15 @@ const EXTRA_FLAGS: libc::c_int = libc::MAP_NORESERVE;
 )))]
 const EXTRA_FLAGS: libc::c_int = 0;
 
-/// Maps `len` bytes at a multiple of `align`: maps more, then returns what sticks out at both ends.
+/// Address space that stacks leave for all else where it is limited: a program that is told that there is no stack for a task needs
+/// some to go on, and one that gets none is aborted by its allocator.
+pub(super) const HEADROOM: usize = if cfg!(target_pointer_width = "64") { 16 << 20 } else { 2 << 20 };
+
+/// Maps `len` bytes at a multiple of `align`: maps more, then returns what sticks out at both ends, which is the
+/// [`HEADROOM`] at least.
 fn map_aligned(len: usize, align: usize) -> io::Result<usize> {
     let page = size::page_size();
-    let total = len.checked_add(align - page).ok_or(io::ErrorKind::OutOfMemory)?;
+    let total = len.checked_add(align - page + HEADROOM).ok_or(io::ErrorKind::OutOfMemory)?;
     let access = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: a new mapping, at an address that the kernel chooses.
     let mapped = unsafe { libc::mmap(ptr::null_mut(), total, access, FLAGS, -1, 0) };

@@ -246,17 +246,22 @@ impl Class {
         if store.handed < store.list.capacity() {
             return Ok(());
         }
-        let mut larger = Vec::new();
         let capacity = (store.list.capacity() * 2).max(CAPACITY_MIN);
-        larger.try_reserve_exact(capacity).map_err(|_| StackError::OutOfMemory {
+        // SAFETY: `len` elements are initialised, and `len` is less than the capacity. Whether there is more room afterwards or not,
+        // the list has its length of 0 again.
+        let room = unsafe {
+            store.list.set_len(self.len.get());
+            let room = store.list.try_reserve_exact(capacity - self.len.get());
+            store.list.set_len(0);
+            room
+        };
+        self.list.set(store.list.as_mut_ptr());
+        // The list of clean slots gets its room now too, so that none is needed to give memory back.
+        let room = room.and_then(|()| store.clean.try_reserve_exact(capacity - store.clean.len()));
+        room.map_err(|_| StackError::OutOfMemory {
             size: self.shape.get().size(),
             source: io::ErrorKind::OutOfMemory.into(),
         })?;
-        // SAFETY: `len` elements are initialised, the new list has room for more than these, and they do not
-        // overlap.
-        unsafe { ptr::copy_nonoverlapping(store.list.as_ptr(), larger.as_mut_ptr(), self.len.get()) };
-        store.list = larger;
-        self.list.set(store.list.as_mut_ptr());
         self.set_mark(store);
         Ok(())
     }

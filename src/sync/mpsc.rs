@@ -43,7 +43,7 @@ pub use super::channel::{
 };
 use crate::runtime::guarded::Guarded;
 use crate::runtime::operation::Operation;
-use crate::runtime::wait_list::List;
+use crate::runtime::wait_list::{List, Node};
 use crate::runtime::with_deadline::wait_within;
 pub use operations::{Receiving, Sending};
 
@@ -57,6 +57,16 @@ struct Channel<T> {
 }
 
 impl<T> Channel<T> {
+    #[inline(never)]
+    fn withdraw_receiver(&self, node: &Node) {
+        self.state.lock().withdraw_receiver(node);
+    }
+
+    #[inline(never)]
+    fn withdraw_sender(&self, node: &Node) {
+        self.state.lock().withdraw_sender(node);
+    }
+
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let len = self.state.lock().len();
         match self.capacity {

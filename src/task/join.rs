@@ -8,7 +8,7 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use super::awaitable::{Awaitable, Sealed};
-use super::joining::Joining;
+use super::joining::{Joining, OwnedJoining};
 use crate::runtime::outcome::OutcomeOf;
 use crate::runtime::task::{Failure, TaskCore, TaskOf};
 
@@ -196,6 +196,11 @@ impl<T> JoinHandle<T> {
     /// The operation behind [`join`](JoinHandle::join), for `select!`.
     pub fn joining(&self) -> Joining<'_, T> {
         Awaitable::joining(self)
+    }
+
+    /// The operation of joining, for who has no more use for the handle.
+    pub(crate) fn into_joining(self) -> OwnedJoining<T> {
+        OwnedJoining::of(self.record())
     }
 
     /// Waits for the end of the task and gives a copy of its value, which stays for others.

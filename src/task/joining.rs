@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::pin::Pin;
 use std::ptr;
+use std::rc::Rc;
 
 use pin_project_lite::pin_project;
 
@@ -136,6 +137,16 @@ impl<'a, T> Joining<'a, T> {
     }
 }
 
+/// How it ended, which it has.
+fn take<T>(outcome: &dyn OutcomeOf<T>) -> Result<T, JoinError> {
+    outcome.note_observed();
+    match outcome.take() {
+        Some(Ok(value)) => Ok(value),
+        Some(Err(failure)) => Err(JoinError::from_failure(failure)),
+        None => Err(JoinError::taken()),
+    }
+}
+
 impl<T> sealed::Sealed for Joining<'_, T> {}
 
 impl<T> Operation for Joining<'_, T> {
@@ -147,12 +158,7 @@ impl<T> Operation for Joining<'_, T> {
             return Some(Err(error));
         }
         self.project().ended.attempt()?;
-        outcome.note_observed();
-        Some(match outcome.take() {
-            Some(Ok(value)) => Ok(value),
-            Some(Err(failure)) => Err(JoinError::from_failure(failure)),
-            None => Err(JoinError::taken()),
-        })
+        Some(take(outcome))
     }
 
     fn register(self: Pin<&mut Self>, waiter: Waiter) {
@@ -169,5 +175,54 @@ impl<T> Operation for Joining<'_, T> {
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.ended.describe(f)
+    }
+}
+
+pin_project! {
+    /// The operation of joining a task whose handle nobody keeps: what a [`JoinHandle`](super::JoinHandle) is when it is
+    /// awaited.
+    pub struct OwnedJoining<T> {
+        outcome: Rc<dyn OutcomeOf<T>>,
+        #[pin]
+        node: Node,
+    }
+}
+
+impl<T> OwnedJoining<T> {
+    pub(super) fn of(outcome: Rc<dyn OutcomeOf<T>>) -> Self {
+        OwnedJoining { outcome, node: Node::default() }
+    }
+}
+
+impl<T> fmt::Debug for OwnedJoining<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedJoining").finish_non_exhaustive()
+    }
+}
+
+impl<T> sealed::Sealed for OwnedJoining<T> {}
+
+impl<T> Operation for OwnedJoining<T> {
+    type Output = Result<T, JoinError>;
+
+    fn attempt(self: Pin<&mut Self>) -> Option<Self::Output> {
+        if let Some(error) = refusal(&*self.outcome) {
+            return Some(Err(error));
+        }
+        self.outcome.completion().is_done().then(|| take(&*self.outcome))
+    }
+
+    fn register(self: Pin<&mut Self>, waiter: Waiter) {
+        let this = self.project();
+        this.outcome.completion().link(this.node.as_ref(), waiter);
+    }
+
+    fn withdraw(self: Pin<&mut Self>) {
+        self.outcome.completion().unlink(&self.node);
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("joins ")?;
+        self.outcome.describe(f)
     }
 }

@@ -36,7 +36,7 @@ pub use group::{SpawnError, TaskGroup};
 pub use group_error::GroupError;
 pub use handle::{TaskHandle, all_tasks, current};
 pub use join::{JoinError, JoinHandle};
-pub use joining::Joining;
+pub use joining::{Joining, OwnedJoining};
 pub use member::{End, Member};
 pub use members::{Gathered, Members};
 pub use promise::{InvalidState, Promise};

@@ -9,7 +9,7 @@ use super::builder::Builder;
 use super::join::{JoinError, JoinHandle};
 use crate::runtime::context::Slot;
 use crate::runtime::scheduler::with_scheduler;
-use crate::runtime::task::{AnyTask, Failure, State, Task, TaskOf};
+use crate::runtime::task::{AnyTask, Failure, StackSize, State, Task, TaskOf};
 
 /// Starts a task on this thread, beside the one that calls. It begins in the next tick.
 ///
@@ -92,7 +92,7 @@ pub(super) fn make<'a, T: 'a>(
         panic!("cede: tasks live inside a run: call this inside cede::run (at {spawned_at})");
     };
     if let Some(settings) = settings {
-        core.stack_size = settings.stack_size;
+        core.stack_size = settings.stack_size.map_or(StackSize::OF_RUN, StackSize::bytes);
         if let Some(context) = &settings.context {
             core.context = Slot::new(Some(Arc::clone(context.values())));
         }

@@ -26,7 +26,7 @@ use crate::runtime::task::TaskKey;
 pub struct Elapsed(());
 
 impl Elapsed {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Elapsed(())
     }
 }

@@ -94,7 +94,7 @@ impl Operation for After {
 
     fn register(mut self: Pin<&mut Self>, waiter: Waiter) {
         let Some(deadline) = self.deadline else { return };
-        self.timer = with_scheduler(|scheduler| scheduler.set_timer(deadline, Action::Wake(waiter)));
+        self.timer = with_scheduler(|scheduler| scheduler.set_timer(deadline, Action::wake(waiter)));
     }
 
     fn withdraw(mut self: Pin<&mut Self>) {

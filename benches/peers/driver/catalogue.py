@@ -12,6 +12,7 @@ from typing import Callable
 OURS, FLOOR, RUST, OTHER = "ours", "floor", "rust", "other"
 
 GENERATORS = "gen|gennew"
+SKEW = "skew"
 TASKS = "yield|spawn|pingpong|skynet|idle|timers|echo"
 
 
@@ -35,18 +36,18 @@ class Peer:
 
 
 PEERS = {
-    "cede": Peer("cargo cede-peer cede", OURS, f"{GENERATORS}|{TASKS}|http"),
-    "floor": Peer("cargo peers floor", FLOOR, f"{GENERATORS}|idle|timers|echo|http"),
+    "cede": Peer("cargo cede-peer cede", OURS, f"{GENERATORS}|{TASKS}|{SKEW}|http"),
+    "floor": Peer("cargo peers floor", FLOOR, f"{GENERATORS}|{SKEW}|idle|timers|echo|http"),
     "corosensei": Peer("cargo rivals corosensei", RUST, f"{GENERATORS}|yield", has_stacks=True, floor_of="yield"),
     "generator-rs": Peer("cargo rivals generator_rs", RUST, GENERATORS, has_stacks=True),
     "genawaiter-rc": Peer("cargo rivals genawaiter_rc", RUST, GENERATORS),
     "genawaiter-stack": Peer("cargo rivals genawaiter_stack", RUST, GENERATORS),
-    "may": Peer("cargo rivals may", RUST, TASKS, has_stacks=True),
+    "may": Peer("cargo rivals may", RUST, f"{TASKS}|{SKEW}", has_stacks=True),
     "may-mpsc": Peer("cargo rivals may", RUST, "pingpong", environment={"PEER_MAY_MPSC": "1"}, has_stacks=True),
     "may_minihttp": Peer("cargo minihttp minihttp", RUST, "http", has_stacks=True),
-    "tokio": Peer("cargo rivals tokio", RUST, f"{TASKS}|http"),
-    "smol": Peer("cargo rivals smol", RUST, TASKS),
-    "go": Peer("go", OTHER, f"{GENERATORS}|{TASKS}|http", has_stacks=True),
+    "tokio": Peer("cargo rivals tokio", RUST, f"{TASKS}|{SKEW}|http"),
+    "smol": Peer("cargo rivals smol", RUST, f"{TASKS}|{SKEW}"),
+    "go": Peer("go", OTHER, f"{GENERATORS}|{TASKS}|{SKEW}|http", has_stacks=True),
     "boost": Peer("boost", OTHER, "gen|gennew|yield|spawn|pingpong|skynet|idle|timers", has_stacks=True),
     "pygen": Peer("python", OTHER, GENERATORS, ("peer_gen.py", "pygen")),
     "greenlet": Peer("python greenlet", OTHER, GENERATORS, ("peer_gen.py", "greenlet"), has_stacks=True),
@@ -103,6 +104,8 @@ CELLS = {
                       title="Tree of 1,111,111 tasks, per task"),
     "skynet 1M warm": Cell("skynet", NS, (1_000_000, 1, 3), too_long_for=("boost", *PYTHON_TASKS)),
     "skynet 1M 2 cores": Cell("skynet", NS, (1_000_000, 2, 1), cores=2),
+    "skew": Cell("skew", NS, lambda n: (n // 1000 * 1000, 1, 1000), 10_000),
+    "skew 2 cores": Cell("skew", NS, lambda n: (n // 1000 * 1000, 2, 1000), 10_000, 2),
     "idle 20k": Cell("idle", BYTES, (20_000,), rounds_max=2, title="Memory of one of 20,000 idle tasks"),
     "idle 100k": Cell("idle", BYTES, (100_000,), rounds_max=2),
     "idle 1M": Cell("idle", BYTES, (1_000_000,), rounds_max=2, memory_min=12 << 30, too_long_for=PYTHON_TASKS,
@@ -120,6 +123,7 @@ class Server:
     workload: str
     connections: int
     threads: int = 1
+    idle: int = 0  # how many connections more there are on which nothing happens
     title: str = ""
 
     @property
@@ -134,6 +138,9 @@ SERVERS = {
     "echo 1": Server("echo", 1),
     "echo 64": Server("echo", 64, title="TCP echo, 64 connections: CPU per request"),
     "echo 1000": Server("echo", 1000, title="TCP echo, 1,000 connections: CPU per request"),
+    "echo 1 beside 10 idle": Server("echo", 1, idle=10),
+    "echo 1 beside 1k idle": Server("echo", 1, idle=1_000),
+    "echo 1 beside 10k idle": Server("echo", 1, idle=10_000),
     "echo 64 2 cores": Server("echo", 64, 2),
     "echo 1000 2 cores": Server("echo", 1000, 2),
     "http 64": Server("http", 64, title="HTTP hello, 64 connections: CPU per request"),
@@ -143,6 +150,7 @@ SERVERS = {
 # What is measured of a server: name in the table, unit, whether less is better (None: neither).
 SERVER_METRICS = {
     "server_cpu_ns": ("server CPU", NS, True),
+    "server_user_ns": ("in user space", NS, None),
     "requests_per_s": ("requests", "requests/s", False),
     "p50_us": ("p50", "us", True),
     "p99_us": ("p99", "us", True),

@@ -94,7 +94,7 @@ def serve(name, cell, seconds):
 
 
 def load(cell, port, seconds, server, core):
-    numbers = [port, cell.connections, round(seconds * 1000), WARM_UP_MS, server.pid]
+    numbers = [port, cell.connections, round(seconds * 1000), WARM_UP_MS, server.pid, cell.idle]
     try:
         client = subprocess.run([building.LOAD, cell.workload, *map(str, numbers)], capture_output=True, text=True,
                                 timeout=LIMIT_S + seconds, preexec_fn=machine.pinned([core]))

@@ -152,6 +152,51 @@ func skynet(leaves, times int64) {
 	report(tasks, last)
 }
 
+// The work of a task of skew, as ../src/lib.rs has it.
+const slices = 4
+
+func roundsOfSlice(task uint64) uint64 {
+	if task%64 == 63 {
+		return 16_000
+	}
+	return 250
+}
+
+func work(state, rounds uint64) uint64 {
+	for round := uint64(0); round < rounds; round++ {
+		state = (state^(state>>29))*0x9E3779B97F4A7C15 ^ round
+	}
+	return state
+}
+
+func worked(task uint64, between func()) uint64 {
+	state := task
+	for i := 0; i < slices; i++ {
+		state = work(state, roundsOfSlice(task))
+		between()
+	}
+	return state
+}
+
+func skew(tasks, batch int64) {
+	for first := int64(0); first < tasks; first += batch {
+		results := make([]uint64, batch)
+		var wg sync.WaitGroup
+		wg.Add(int(batch))
+		for i := range results {
+			i, task := i, uint64(first)+uint64(i)
+			go func() {
+				results[i] = worked(task, runtime.Gosched)
+				wg.Done()
+			}()
+		}
+		wg.Wait()
+		for _, i := range []int64{0, batch / 2} {
+			check(results[i] == worked(uint64(first+i), func() {}))
+		}
+	}
+}
+
 func idle(tasks int64) {
 	var begun int64
 	before := memory()
@@ -230,7 +275,7 @@ func hello(w http.ResponseWriter, _ *http.Request) {
 // threads takes the number of threads from the command line, where the workload has one.
 func threads(workload string) int64 {
 	switch workload {
-	case "spawn", "pingpong", "skynet", "timers", "echo", "http":
+	case "spawn", "pingpong", "skynet", "skew", "timers", "echo", "http":
 		return number(1)
 	}
 	return 1
@@ -255,6 +300,9 @@ func main() {
 		report(n, timed(func() { messages(n) }))
 	case "skynet":
 		skynet(n, number(2))
+	case "skew":
+		batch := number(2)
+		report(n, timed(func() { skew(n, batch) }))
 	case "idle":
 		idle(n)
 	case "timers":

@@ -11,6 +11,7 @@
 //! | spawn    | TASKS THREADS BATCH   | `ns_per_op`: one task spawned, run and joined, BATCH at a time             |
 //! | pingpong | MESSAGES THREADS      | `ns_per_op`: one message between two tasks, half of them each way          |
 //! | skynet   | LEAVES THREADS TIMES  | `ns_per_op`: one task of a tree in which each joins ten; the last of TIMES |
+//! | skew     | TASKS THREADS BATCH   | `ns_per_op`: one task of uneven work, in slices; one thread spawns them all |
 //! | idle     | TASKS                 | `bytes_per_task`: growth of resident memory and page tables                |
 //! | timers   | TASKS THREADS         | `ns_per_op`: CPU time of one task that sleeps for up to a second           |
 //! | echo     | PORT THREADS          | `ready`, then serves 127.0.0.1:PORT until it is killed                     |
@@ -137,6 +138,33 @@ pub fn sleeps(tasks: u64) -> impl Iterator<Item = Duration> {
         state ^= state << 17;
         Duration::from_micros(state % 1_000_000)
     })
+}
+
+/// In how many slices a task of `skew` does its work; it lets others run in between.
+pub const SLICES: u64 = 4;
+
+/// How many rounds of [`work`] a slice of the task with this number takes: every 64th task takes 64 times as long as another,
+/// and so those few have half of all the work.
+pub fn rounds_of_slice(task: u64) -> u64 {
+    if task % 64 == 63 { 16_000 } else { 250 }
+}
+
+/// Keeps a processor busy for a nanosecond or two a round. What one call gives the next goes on with.
+pub fn work(state: u64, rounds: u64) -> u64 {
+    (0..rounds)
+        .fold(state, |state, round| (state ^ (state >> 29)).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ round)
+}
+
+/// What a task of `skew` arrives at.
+pub fn worked(task: u64) -> u64 {
+    (0..SLICES).fold(task, |state, _| work(state, rounds_of_slice(task)))
+}
+
+/// Checks what a batch of tasks of `skew` has arrived at, by doing the work of two of them once more.
+pub fn check_worked(first: u64, results: &[u64]) {
+    for index in [0, results.len() / 2] {
+        assert_eq!(results[index], worked(first + index as u64));
+    }
 }
 
 /// The sum of the numbers below `n`, which the consumers arrive at too.

@@ -78,7 +78,7 @@
 //! ```
 //!
 //! ```
-//! use cede::{runtime::unblock, task::gather};
+//! use cede::{task::gather, unblock};
 //!
 //! fn steps_to_one(mut number: u64) -> u32 {
 //!     let mut steps = 0;
@@ -98,11 +98,12 @@
 //!
 //! | asyncio | cede |
 //! |---|---|
-//! | `await to_thread(f, x)` | [`unblock(move \|\| f(x))`](crate::runtime::unblock) |
+//! | `await to_thread(f, x)` | [`unblock(move \|\| f(x))`](crate::unblock) |
 //! | `loop.run_in_executor(None, f, x)` | a task that calls `unblock`, where it is to go on beside this one, or a closure that does in a gather |
-//! | `run_in_executor(pool, f)`, `loop.set_default_executor` | not there yet; see [`threads`](super::threads) |
+//! | `loop.run_in_executor(pool, f)`, `wrap_future(future)` | [`run_in_executor(&pool, f)`](crate::executor::run_in_executor), [`wrap_future(future)`](crate::executor::wrap_future); see [`threads`](super::threads) |
+//! | `loop.set_default_executor(ThreadPoolExecutor(n))` | [`max_blocking_threads(n)`](crate::runtime::Builder::max_blocking_threads) of the runner |
 //! | `loop.shutdown_default_executor()` | nothing to call: a run waits at its end for the functions that it has on threads |
-//! | context variables in `to_thread`, though not in `run_in_executor` | carried along by `unblock` |
+//! | context variables in `to_thread`, though not in `run_in_executor` | carried along by both |
 //!
 //! A cancelled `unblock` unwinds at once; the function goes on by itself and its value is dropped, as in asyncio.
 //!

@@ -2,7 +2,7 @@
 //!
 //! cede has the shapes of std here, not those of asyncio: a stream is [`Read`](std::io::Read) and [`Write`](std::io::Write), a
 //! listener accepts. A call that would block suspends its task, so that a program which was written for threads and
-//! std's sockets is already what `StreamReader` and `StreamWriter` were made for. TCP is there; see below for what is not.
+//! std's sockets is already what `StreamReader` and `StreamWriter` were made for. See below for what is not there yet.
 //!
 //! # Streams and servers
 //!
@@ -72,12 +72,13 @@
 //!
 //! | asyncio | cede |
 //! |---|---|
-//! | `open_connection(host, port)` | [`TcpStream::connect((host, port))`](crate::net::TcpStream::connect): tries the addresses one after the other |
-//! | `open_connection(..., happy_eyeballs_delay=, local_addr=, sock=)` | not there yet; `TcpStream::try_from` takes a socket of std that was made otherwise |
+//! | `open_connection(host, port)` | [`TcpStream::connect((host, port))`](crate::net::TcpStream::connect): where there are several, with happy eyeballs |
+//! | `open_connection(..., happy_eyeballs_delay=, interleave=, local_addr=)` | [`TcpConnector`](crate::net::TcpConnector): `attempt_delay`, `interleave`, `local_addr`; where asyncio has no delay by default, cede has 250 ms |
+//! | `open_connection(..., sock=)` | `TcpStream::try_from` a socket of std, [`TcpSocket::connect`](crate::net::TcpSocket::connect) |
 //! | `open_connection(..., ssl=)`, `start_tls` | not there yet |
 //! | `start_server(f, host, port)` | [`TcpListener::bind`](crate::net::TcpListener::bind), a loop over [`incoming`](crate::net::TcpListener::incoming), a task for each |
-//! | `start_server(..., backlog=, reuse_port=, ...)` | not there yet; `TcpListener::try_from` takes a socket that was made otherwise |
-//! | `open_unix_connection`, `start_unix_server` | not there yet, except by [`Watched`](crate::io::Watched), below |
+//! | `start_server(..., backlog=, reuse_address=, reuse_port=, keep_alive=)` | [`TcpSocket`](crate::net::TcpSocket), and its `listen(backlog)` |
+//! | `open_unix_connection`, `start_unix_server` | [`UnixStream::connect`](crate::net::UnixStream::connect), [`UnixListener::bind`](crate::net::UnixListener::bind) |
 //! | `server.sockets` | [`local_addr`](crate::net::TcpListener::local_addr) |
 //! | `server.serve_forever()`, `start_serving()` | the loop |
 //! | `server.close()`, `wait_closed()` | cancel and join the task of the loop; the listener closes with it |
@@ -107,9 +108,11 @@
 //! | `close()`, `wait_closed()` | dropping the stream; errors of a `BufWriter` come from `flush` |
 //! | `is_closing()` | nothing: a stream that is there is open |
 //! | `get_extra_info("peername")`, `"sockname"` | [`peer_addr`](crate::net::TcpStream::peer_addr), [`local_addr`](crate::net::TcpStream::local_addr) |
-//! | `get_extra_info("socket")` | [`AsFd`](std::os::fd::AsFd); `nodelay`, `ttl` and their setters |
+//! | `get_extra_info("socket")` | [`AsFd`](std::os::fd::AsFd); `nodelay`, `ttl`, `linger`, `keepalive`, sizes of buffers and their setters |
+//! | `get_extra_info("peercred")` | [`UnixStream::peer_cred`](crate::net::UnixStream::peer_cred) |
 //!
-//! Reading and writing at the same time needs no halves: `&TcpStream` reads and writes, and may be used by several tasks.
+//! Reading and writing at the same time needs no halves: `&TcpStream` reads and writes, and may be used by several tasks. Where halves are
+//! wanted all the same, there are [`split`](crate::net::TcpStream::split) and [`into_split`](crate::net::TcpStream::into_split).
 //!
 //! # Timeouts
 //!
@@ -130,12 +133,13 @@
 //! | `pause_reading`, `resume_reading`, `is_reading` | not reading |
 //! | `get_protocol`, `set_protocol` | another function with the same stream |
 //! | `BufferedProtocol` | `read` into a buffer of your own |
-//! | `transport.abort()` | not there yet |
-//! | `create_datagram_endpoint`, `sendto`, `datagram_received`, `error_received` (UDP) | not there yet, except by [`Watched`](crate::io::Watched), below |
-//! | `create_unix_connection`, `create_unix_server` | not there yet, except by `Watched` |
-//! | `connect_read_pipe`, `connect_write_pipe` | not there yet, except by `Watched` |
+//! | `transport.abort()` | [`set_linger(Some(Duration::ZERO))`](crate::net::TcpStream::set_linger) and dropping the stream |
+//! | `create_datagram_endpoint`, `sendto`, `datagram_received`, `error_received` (UDP) | [`UdpSocket`](crate::net::UdpSocket): `send_to`, a loop over `recv_from`, whose error is what was received |
+//! | `create_unix_connection`, `create_unix_server` | a task with a [`UnixStream`](crate::net::UnixStream) |
+//! | `connect_read_pipe`, `connect_write_pipe` | [`PipeReader`](crate::io::PipeReader), [`PipeWriter`](crate::io::PipeWriter), [`stdin`](crate::io::stdin()), [`stdout`](crate::io::stdout()) |
 //! | `connect_accepted_socket` | `TcpStream::try_from` a stream of std |
-//! | `loop.sendfile`, `sock_sendfile`, `SendfileNotAvailableError` | not there yet; [`io::copy`](std::io::copy) |
+//! | `loop.sendfile`, `sock_sendfile` | [`send_file`](crate::net::TcpStream::send_file) |
+//! | `SendfileNotAvailableError` | nothing: where the system does not copy, cede does |
 //!
 //! # Sockets and descriptors
 //!
@@ -146,7 +150,7 @@
 //! | `getaddrinfo` | [`ToSocketAddrs`](crate::net::ToSocketAddrs) in `connect` and `bind`; by itself std's, in [`unblock`](crate::runtime::unblock) |
 //! | `getnameinfo` | not there yet |
 //!
-//! [`Watched`](crate::io::Watched) makes any descriptor wait for its task. So UDP, Unix sockets and pipes can be had from std:
+//! [`Watched`](crate::io::Watched) makes any descriptor wait for its task, also one of a kind of which cede knows nothing. What std has works with it:
 //!
 //! ```
 //! use cede::io::Watched;

@@ -15,6 +15,8 @@
 //! | [`threads`] | `threading`, `multiprocessing`, `concurrent.futures` |
 //! | [`order`] | what runs when, and what a port may rely on |
 //!
+//! What Python does by mixing event loops, cede does by futures: the chapter [`futures`](super::futures).
+//!
 //! A table has Python on its left, and **not there yet** where cede has nothing so far.
 //! Pairs of programs say the same in both languages: a test runs the Python, and the Rust is a doctest. Where these
 //! wait, their `run` is [`cede::run`](crate::run) under a virtual clock, so that a second of theirs takes no time.

@@ -51,48 +51,63 @@
 //!
 //! # concurrent.futures
 //!
+//! [`cede::executor`](crate::executor) has it, for tasks and for threads alike: where a task waits it is suspended, where a thread does it blocks.
+//!
 //! | Python | cede |
 //! |---|---|
-//! | `ThreadPoolExecutor(n)`, `submit`, `map`, `shutdown` | not there yet. For calls that block: [`unblock`](crate::runtime::unblock), whose threads belong to the process |
-//! | `max_workers=n` | a [`Semaphore`](crate::sync::Semaphore) of `n` around `unblock` |
-//! | `ProcessPoolExecutor`, `InterpreterPoolExecutor` | not there yet; for computing in parallel threads do it |
-//! | `Future.result(timeout)`, `exception`, `cancel`, `done`, `add_done_callback` | those of a task that calls `unblock`: [`join`](crate::JoinHandle::join), [`outcome`](crate::task::Awaitable::outcome), ... |
-//! | `wait(fs)`, `as_completed(fs)` | [`wait`](crate::task::wait), [`as_completed`](crate::task::as_completed) over such tasks |
-//! | `set_running_or_notify_cancel`, `Executor` of one's own | nothing |
-//! | `BrokenExecutor`, `BrokenThreadPool` | nothing: a panic goes on in the task that called |
+//! | `ThreadPoolExecutor(n, thread_name_prefix=..., initializer=...)` | [`ThreadPoolExecutor::new(n)`](crate::executor::ThreadPoolExecutor::new), [`builder()`](crate::executor::ThreadPoolExecutor::builder) |
+//! | `with ThreadPoolExecutor(n) as pool:` | [`with(&pool, ...)`](crate::with), or a block that the pool is a local of: dropping it waits, too |
+//! | `submit(f, x)` | [`submit(move \|\| f(x))`](crate::executor::Executor::submit); [`try_submit`](crate::executor::Executor::try_submit) where `f` may fail |
+//! | `map(f, xs)`, with `chunksize`, `buffersize`, `timeout` | [`map(f, xs)`](crate::executor::Executor::map), [`map_with(options, f, xs)`](crate::executor::Executor::map_with); several iterables are zipped |
+//! | `shutdown(wait, cancel_futures=...)` | [`shutdown(wait, cancel_futures)`](crate::executor::Executor::shutdown) |
+//! | `RuntimeError` of `submit` after that | the future's error: [`is_shut_down`](crate::executor::FutureError::is_shut_down) |
+//! | `Future.result()`, `result(timeout)` | [`result()`](crate::executor::Future::result), once; [`result_cloned()`](crate::executor::Future::result_cloned) any number of times; [`result_timeout(d)`](crate::executor::Future::result_timeout) |
+//! | `Future.exception()` | [`exception()`](crate::executor::Future::exception); without waiting [`outcome()`](crate::executor::Future::outcome) |
+//! | `cancel`, `cancelled`, `running`, `done`, `add_done_callback` | [`cancel`](crate::executor::Future::cancel), `is_cancelled`, `is_running`, `is_finished`, [`add_done_callback`](crate::executor::Future::add_done_callback) |
+//! | `wait(fs, timeout, return_when)`, `as_completed(fs, timeout)` | [`wait`](crate::executor::wait), [`as_completed`](crate::executor::as_completed) |
+//! | `CancelledError`, `TimeoutError`, `BrokenExecutor`, `BrokenThreadPool` | [`FutureError`](crate::executor::FutureError), by `is_cancelled`, `is_timeout`, `is_broken`; [`TimeoutError`](crate::executor::TimeoutError) of `as_completed` |
+//! | `Executor` of one's own, `set_running_or_notify_cancel`, `set_result` | [`Executor`](crate::executor::Executor) with [`Job::run`](crate::executor::Job::run) |
+//! | jobs that wait for jobs of their pool until no thread is left | done by those that wait; see [`Future`](crate::executor::Future) |
+//! | the interpreter waits for all jobs before it exits | a process that exits ends its threads: drop the pool, or shut it down, before |
+//! | context variables, which a job does not inherit | inherited from who submits |
+//! | `ProcessPoolExecutor`, `InterpreterPoolExecutor` | not going to be there: closures can't leave a process, and for computing in parallel threads do it |
 //!
 //! ```python
-//! from concurrent.futures import ThreadPoolExecutor
+//! from concurrent.futures import ThreadPoolExecutor, as_completed
 //!
 //! with ThreadPoolExecutor(max_workers=2) as pool:
 //!     lengths = list(pool.map(len, ["one", "three", "eleven"]))
+//!     jobs = [pool.submit(pow, 2, n) for n in (3, 5)]
+//!     powers = {job.result() for job in as_completed(jobs)}
 //! assert lengths == [3, 5, 6]
+//! assert powers == {8, 32}
 //! ```
 //!
 //! ```
-//! use cede::{runtime::unblock, sync::Semaphore, task::gather};
-//! use std::rc::Rc;
+//! use cede::{executor::{Executor, FutureError, ThreadPoolExecutor, as_completed}, with};
+//! use std::{collections::HashSet, error::Error};
 //!
-//! let lengths = cede::run(|| {
-//!     let workers = Rc::new(Semaphore::new(2));
-//!     let tasks = ["one", "three", "eleven"].map(|word| {
-//!         let workers = Rc::clone(&workers);
-//!         move || {
-//!             let _worker = workers.acquire();
-//!             unblock(|| word.len())
-//!         }
-//!     });
-//!     gather(tasks).join()
-//! });
-//! assert_eq!(lengths.unwrap(), [3, 5, 6]);
+//! let pool = ThreadPoolExecutor::new(2);
+//! let (lengths, powers) = with(&pool, |pool| {
+//!     let lengths = pool.map(str::len, ["one", "three", "eleven"]).collect::<Result<Vec<_>, _>>()?;
+//!     let jobs = [3, 5].map(|n| pool.submit(move || 2_u32.pow(n)));
+//!     let powers = as_completed(jobs, None).map(|job| Ok(job?.result()?));
+//!     Ok::<_, Box<dyn Error>>((lengths, powers.collect::<Result<HashSet<_>, Box<dyn Error>>>()?))
+//! })?.unwrap();
+//! assert_eq!(lengths, [3, 5, 6]);
+//! assert_eq!(powers, HashSet::from([8, 32]));
+//! # Ok::<_, Box<dyn Error>>(())
 //! ```
+//!
+//! Work that waits more than it computes needs no pool of its own: [`unblock`](crate::unblock) is for that, on threads that all
+//! runs of the process share. An executor is for work that computes, or that must not be more than so many at a time.
 //!
 //! # multiprocessing
 //!
 //! | Python | cede |
 //! |---|---|
-//! | `Pool`, `map`, `imap`, `starmap`, `apply` for computing | threads: [`unblock`](crate::runtime::unblock) or [`thread::scope`](std::thread::scope) |
-//! | `Process`, `start`, `join`, `terminate`, `kill`, `exitcode`, `active_children` | not there yet; [`std::process::Command`], in `unblock` where it waits |
+//! | `Pool`, `map`, `imap`, `imap_unordered`, `starmap`, `apply` for computing | threads: [`ThreadPoolExecutor`](crate::executor::ThreadPoolExecutor) with `map`, `submit` and [`as_completed`](crate::executor::as_completed), or [`thread::scope`](std::thread::scope) |
+//! | `Process`, `start`, `join`, `terminate`, `kill`, `exitcode`, `active_children` | not there yet; [`std::process::Command`], in [`unblock`](crate::unblock) where it waits |
 //! | `Queue`, `JoinableQueue`, `SimpleQueue`, `Pipe` between processes | not there yet |
 //! | `Manager`, `Value`, `Array`, `RawValue`, `RawArray`, `shared_memory` | not there yet |
 //! | `Lock`, `Semaphore`, `Event` and others between processes | not there yet |

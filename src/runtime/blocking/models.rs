@@ -4,23 +4,26 @@ use super::super::models::{Run, model};
 use super::*;
 use crate::atomics::{AtomicUsize, Ordering};
 
-/// A pool of one thread, which goes when the time is over.
-fn pool() -> &'static Pool {
-    Box::leak(Box::new(Pool::new(1, IDLE)))
-}
-
-/// The time is over for the threads of a pool that have nothing to do.
-fn expire(pool: &Pool) {
-    pool.work_came.expire(&lock(&pool.state));
-}
-
 fn begin<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
     run: &Run,
-    pool: &'static Pool,
+    pool: &Arc<Pool>,
     f: F,
 ) -> Unblocking<F, T> {
     let outside = &run.scheduler().outside;
     Unblocking::begin(pool, f, outside.inbox.sender(), outside.jobs.ticket())
+}
+
+/// A pool of one thread.
+fn one_thread() -> Arc<Pool> {
+    let pool = pool(1, IDLE_MAX);
+    pool.touch();
+    pool
+}
+
+/// The end of a pool, which waits for its thread.
+fn end(pool: &Pool) {
+    pool.close();
+    pool.join();
 }
 
 /// Counted while it lives. Its end is a moment at which other threads may come.
@@ -47,55 +50,54 @@ fn left(count: &AtomicUsize) -> usize {
 #[test]
 fn a_result_reaches_the_task_once() {
     model(|| {
-        let (run, pool) = (Run::new(), pool());
+        let (run, pool) = (Run::new(), one_thread());
         let (f, count) = counted();
-        let result = run.wait(pin!(begin(&run, pool, f))).unwrap();
+        let result = run.wait(pin!(begin(&run, &pool, f))).unwrap();
         assert_eq!(left(&count), 1);
         drop(result.unwrap().unwrap());
         assert_eq!(left(&count), 0);
-        expire(pool);
+        end(&pool);
     });
 }
 
 #[test]
 fn the_end_of_a_run_waits_until_what_was_given_up_is_gone() {
     model(|| {
-        let (run, pool) = (Run::new(), pool());
+        let (run, pool) = (Run::new(), one_thread());
         let (f, count) = counted();
-        drop(begin(&run, pool, f));
+        drop(begin(&run, &pool, f));
         run.scheduler().outside.jobs.drain();
         assert_eq!(left(&count), 0, "dropped before the thread lets go of the run");
         assert!(!run.inbox().has_senders());
-        expire(pool);
+        end(&pool);
     });
 }
 
 #[test]
 fn a_task_that_is_cancelled_leaves_nothing_behind() {
     model(|| {
-        let (run, pool) = (Run::new(), pool());
+        let (run, pool) = (Run::new(), one_thread());
         let (f, count) = counted();
         let inbox = run.inbox();
         let cancels = loom::thread::spawn(move || drop(inbox.call(Box::new(|| ()))));
-        let result = run.wait(pin!(begin(&run, pool, f)));
+        let result = run.wait(pin!(begin(&run, &pool, f)));
         drop(result);
         run.scheduler().outside.jobs.drain();
         assert_eq!(left(&count), 0);
         cancels.join().unwrap();
-        expire(pool);
+        end(&pool);
     });
 }
 
 #[test]
-fn no_job_is_left_as_the_thread_goes() {
+fn jobs_that_come_one_after_the_other_are_done() {
     model(|| {
-        let (run, pool) = (Run::new(), pool());
+        let (run, pool) = (Run::new(), one_thread());
         let (first, second) = (counted(), counted());
-        drop(run.wait(pin!(begin(&run, pool, first.0))).unwrap());
-        let goes = loom::thread::spawn(move || expire(pool));
-        drop(run.wait(pin!(begin(&run, pool, second.0))).unwrap());
+        drop(run.wait(pin!(begin(&run, &pool, first.0))).unwrap());
+        drop(run.wait(pin!(begin(&run, &pool, second.0))).unwrap());
         run.scheduler().outside.jobs.drain();
         assert_eq!((left(&first.1), left(&second.1)), (0, 0));
-        goes.join().unwrap();
+        end(&pool);
     });
 }

@@ -1,6 +1,5 @@
 //! Waiting for the readiness of a descriptor.
 
-use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -13,10 +12,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::super::operation::{Operation, sealed};
 use super::super::park;
-use super::super::scheduler::{Action, Scheduler, with_scheduler};
-use super::super::timers::TimerKey;
+use super::super::scheduler::{Scheduler, with_scheduler};
 use super::super::wait_list::{Node, State};
 use super::super::waiter::Waiter;
+use super::super::waker_cell::wake_due;
 use super::super::{clock, reactor};
 use reactor::registrations::lost;
 use reactor::{Direction, Registrations, Source};
@@ -32,6 +31,14 @@ pub(crate) struct Target<'a> {
     pub(crate) verb: &'static str,
 }
 
+impl Target<'_> {
+    /// Writes what is done with what.
+    pub(super) fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.verb)?;
+        (self.object)(self.descriptor, f)
+    }
+}
+
 /// Writes what a descriptor is.
 pub(crate) type Object = fn(BorrowedFd<'_>, &mut fmt::Formatter<'_>) -> fmt::Result;
 
@@ -43,14 +50,11 @@ pin_project! {
     pub struct Readiness<'a> {
         target: Target<'a>,
         direction: Direction,
-        // Ask the system when no edge has said anything yet. Else only an edge counts.
-        asks: bool,
-        deadline: Option<Instant>,
-        timer: Option<TimerKey>,
+        // Of the descriptor, once that is known.
         source: Option<Rc<Source>>,
+        // The node is in the list of the source, and counted there.
+        waits: bool,
         error: Option<io::Error>,
-        // Its end was told to an operation, which is going to be tried and then passes the readiness on itself.
-        told: Cell<bool>,
         #[pin]
         node: Node,
     }
@@ -59,14 +63,7 @@ pin_project! {
 impl<'a> Readiness<'a> {
     /// Whether the descriptor is ready now, or when it will be.
     pub(crate) fn of(target: Target<'a>, direction: Direction) -> Self {
-        let (deadline, timer, source, error) = (None, None, None, None);
-        let (told, node) = (Cell::new(false), Node::default());
-        Readiness { target, direction, asks: true, deadline, timer, source, error, told, node }
-    }
-
-    /// When it is ready again, after an operation found that it would block.
-    pub(crate) fn again(target: Target<'a>, direction: Direction, deadline: Option<Instant>) -> Self {
-        Readiness { asks: false, deadline, ..Readiness::of(target, direction) }
+        Readiness { target, direction, source: None, waits: false, error: None, node: Node::default() }
     }
 
     /// Whether it is ready by what is known, or else by what the system says.
@@ -79,8 +76,8 @@ impl<'a> Readiness<'a> {
             return Err(lost());
         }
         let is_ready = known.as_ref().map(|source| source.is_ready(self.direction));
-        if is_ready == Some(false) || !self.asks {
-            return Ok(is_ready == Some(true));
+        if is_ready == Some(false) {
+            return Ok(false);
         }
         let is_ready = ask(self.target.descriptor, self.direction)?;
         if !is_ready && let Some(source) = known {
@@ -104,8 +101,16 @@ fn ask(descriptor: BorrowedFd<'_>, direction: Direction) -> io::Result<bool> {
 
 /// The one who was woken for a source is through with it: wakes the next, if the descriptor is still ready. Asks the
 /// system only when somebody waits.
+#[inline]
 pub(crate) fn pass_on(descriptor: BorrowedFd<'_>, source: &Source, direction: Direction) {
-    if !source.is_ready(direction) || !source.waiters(direction).has_waiting() {
+    if source.is_ready(direction) && !source.waiters(direction).is_empty() {
+        pass_on_to_others(descriptor, source, direction);
+    }
+}
+
+#[cold]
+fn pass_on_to_others(descriptor: BorrowedFd<'_>, source: &Source, direction: Direction) {
+    if !source.waiters(direction).has_waiting() {
         return;
     }
     // Where asking fails the next one gets the error.
@@ -113,6 +118,7 @@ pub(crate) fn pass_on(descriptor: BorrowedFd<'_>, source: &Source, direction: Di
         source.would_block(direction);
     } else {
         source.waiters(direction).pop_first();
+        wake_due();
     }
 }
 
@@ -122,6 +128,7 @@ pub(super) fn tell_lost(source: &Source) {
     for direction in [Direction::Read, Direction::Write] {
         source.waiters(direction).pop_all();
     }
+    wake_due();
 }
 
 /// The error of an operation that can't wait here.
@@ -144,12 +151,21 @@ pub(crate) fn in_task<R>(f: impl FnOnce(&Scheduler) -> io::Result<R>) -> io::Res
 /// Unwinds when the task is cancelled while the others run; the operation has then not begun.
 #[inline]
 pub(crate) fn begin() -> io::Result<()> {
-    let within = with_scheduler(|scheduler| Some(scheduler.outside.budget.spend(scheduler.current()?)));
+    begin_with(|_| Ok(()))
+}
+
+/// The same; gives what `f` does then.
+#[inline]
+pub(crate) fn begin_with<R>(mut f: impl FnMut(&Scheduler) -> io::Result<R>) -> io::Result<R> {
+    let within = with_scheduler(|scheduler| {
+        let may_begin = scheduler.outside.budget.spend(scheduler.current()?);
+        Some(may_begin.then(|| f(scheduler)))
+    });
     match within.flatten() {
-        Some(true) => Ok(()),
-        Some(false) => {
+        Some(Some(result)) => result,
+        Some(None) => {
             give_way();
-            Ok(())
+            in_task(f)
         }
         None => Err(refused(park::Refusal::NoTask)),
     }
@@ -178,18 +194,8 @@ impl Operation for Readiness<'_> {
         if let Some(error) = self.as_mut().project().error.take() {
             return Some(Err(error));
         }
-        let is_over = |scheduler: &Scheduler| match self.is_ready(scheduler) {
-            Ok(false) => {
-                let fired = self.timer.is_some_and(|timer| !scheduler.timer_is_pending(timer));
-                if fired { Err(io::ErrorKind::TimedOut.into()) } else { Ok(false) }
-            }
-            other => other,
-        };
-        match in_task(is_over) {
-            Ok(true) => {
-                self.told.set(!self.asks);
-                Some(Ok(()))
-            }
+        match in_task(|scheduler| self.is_ready(scheduler)) {
+            Ok(true) => Some(Ok(())),
             Ok(false) => None,
             Err(error) => Some(Err(error)),
         }
@@ -198,40 +204,39 @@ impl Operation for Readiness<'_> {
     fn register(self: Pin<&mut Self>, waiter: Waiter) {
         let this = self.project();
         let (target, direction) = (*this.target, *this.direction);
-        let found = with_scheduler(|scheduler| {
-            *this.timer = this.deadline.map(|deadline| scheduler.set_timer(deadline, Action::Wake(waiter)));
-            let source = scheduler
-                .outside
-                .reactor()
-                .and_then(|reactor| target.registrations.find_or_add(reactor, target.descriptor));
-            if source.is_err() {
-                // `attempt` gives the error, in the next tick.
-                waiter.wake_later();
+        let found = with_scheduler(|scheduler| match this.source.take() {
+            Some(source) if source.is_lost() => Err(lost()),
+            Some(source) => Ok(source),
+            None => {
+                let reactor = scheduler.outside.reactor();
+                reactor.and_then(|reactor| target.registrations.find_or_add(reactor, target.descriptor))
             }
-            source
         });
         match found {
             Some(Ok(source)) => {
                 source.waiters(direction).link(this.node.as_ref(), waiter);
                 source.count_waiter();
+                *this.waits = true;
                 *this.source = Some(source);
             }
-            Some(Err(error)) => *this.error = Some(error),
+            Some(Err(error)) => {
+                // `attempt` gives it, in the next tick.
+                waiter.wake_later();
+                *this.error = Some(error);
+            }
             None => {}
         }
     }
 
     fn withdraw(self: Pin<&mut Self>) {
         let this = self.project();
-        let state = this.source.as_ref().map(|source| source.waiters(*this.direction).remove(&this.node));
-        let unused = state == Some(State::Completed) && !this.told.get();
-        if let Some(timer) = this.timer.take() {
-            with_scheduler(|scheduler| scheduler.cancel_timer(timer));
-        }
-        if let Some(source) = this.source.take() {
+        if let Some(source) = this.source
+            && std::mem::take(this.waits)
+        {
+            let state = source.waiters(*this.direction).remove(&this.node);
             source.discount_waiter();
-            if unused {
-                pass_on(this.target.descriptor, &source, *this.direction);
+            if state == State::Completed {
+                pass_on(this.target.descriptor, source, *this.direction);
             }
         }
     }
@@ -242,8 +247,7 @@ impl Operation for Readiness<'_> {
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ", self.target.verb)?;
-        (self.target.object)(self.target.descriptor, f)
+        self.target.describe(f)
     }
 }
 

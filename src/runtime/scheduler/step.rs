@@ -45,7 +45,13 @@ impl Scheduler {
     /// Runs a task until it suspends itself or ends. Gives its record when it has ended.
     #[inline(always)]
     pub(super) fn step(&self, core: &TaskCore) -> Option<Rc<dyn AnyTask>> {
-        let Some(frame) = core.frame.get().or_else(|| self.begin(core)) else { return self.finish(core) };
+        let frame = match core.frame.get() {
+            Some(frame) => frame,
+            None => match self.begin(core) {
+                Some(frame) => frame,
+                None => return self.finish(core),
+            },
+        };
         core.state.set(State::Running);
         self.current.set(Some(core.into()));
         // SAFETY: the task is not running and has not ended; `run` refuses to begin on a thread that exits, and the
@@ -93,7 +99,7 @@ impl Scheduler {
         // it has ended, and what its closure borrows is kept by whoever made it (scopes wait).
         let frame = unsafe {
             coroutine::build(
-                core.stack_size.or(self.stack_size),
+                core.stack_size.get().or(self.stack_size),
                 label,
                 Kind::Task,
                 |coroutine| TaskFrame { coroutine, task: pointer },
@@ -111,9 +117,9 @@ impl Scheduler {
         let mut tasks = self.tasks.borrow_mut();
         let place = &mut tasks[key.index as usize];
         place.generation = place.generation.wrapping_add(1);
+        place.next_free = self.free.replace(key.index);
         let owned = place.task.take();
         drop(tasks);
-        self.free.borrow_mut().push(key.index);
         self.live.set(self.live.get() - 1);
         core.completion.complete(|| owned.as_ref()?.failure());
         owned

@@ -1,7 +1,7 @@
 //! Tests of the pool's private machine. Each runs on a thread of its own, whose pool nobody else uses.
 
 use super::*;
-use crate::stack::{child, directory};
+use crate::stack::{arena, child, directory};
 
 const SIZE: usize = 64 << 10;
 
@@ -302,7 +302,7 @@ fn where_address_space_is_short_smaller_arenas_serve() {
         let used = statm.split(' ').next().unwrap().parse::<libc::rlim_t>().unwrap()
             * size::page_size() as libc::rlim_t;
         let limit = libc::rlimit {
-            rlim_cur: used + (ARENA_BYTES_MIN / 2) as libc::rlim_t,
+            rlim_cur: used + (arena::HEADROOM + ARENA_BYTES_MIN / 2) as libc::rlim_t,
             rlim_max: libc::RLIM_INFINITY,
         };
         // SAFETY: sets a limit of this process.
@@ -316,6 +316,8 @@ fn where_address_space_is_short_smaller_arenas_serve() {
         assert!(matches!(error, StackError::OutOfMemory { size: SIZE, .. }), "{error}");
         assert!(slots.len() * SIZE > ARENA_BYTES_MIN / 4, "{} slots", slots.len());
         assert!(stats().reserved_bytes <= ARENA_BYTES_MIN / 2);
+        // What is left is for all else.
+        assert!(Vec::<u8>::new().try_reserve_exact(arena::HEADROOM - SIZE).is_ok());
         give_back(slots);
         give_back([acquire(SIZE).unwrap()]);
     });

@@ -7,7 +7,7 @@ use pin_project_lite::pin_project;
 
 use super::state::Place;
 use super::{Receiver, RecvError, SendError, Sender, TryRecvError};
-use crate::runtime::operation::{CancelWait, Operation, sealed};
+use crate::runtime::operation::{Begun, CancelWait, Operation, sealed};
 use crate::runtime::wait_list::Node;
 use crate::runtime::waiter::Waiter;
 
@@ -48,6 +48,20 @@ impl<T> Operation for Receiving<'_, T> {
         }
     }
 
+    #[inline]
+    fn begin(self: Pin<&mut Self>, waiter: impl FnOnce() -> Option<Waiter>) -> Begun<Self::Output> {
+        let this = self.project();
+        let mut state = this.receiver.channel.state.lock();
+        match state.receive(None) {
+            Ok(item) => return Begun::Complete(Ok(item)),
+            Err(TryRecvError::Closed) => return Begun::Complete(Err(RecvError)),
+            Err(TryRecvError::Empty) => {}
+        }
+        let Some(waiter) = waiter() else { return Begun::Refused };
+        state.receivers.link(this.node.as_ref(), waiter);
+        Begun::Registered
+    }
+
     fn register(self: Pin<&mut Self>, waiter: Waiter) {
         let this = self.project();
         let state = this.receiver.channel.state.lock();
@@ -58,10 +72,10 @@ impl<T> Operation for Receiving<'_, T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn withdraw(self: Pin<&mut Self>) {
         if !self.node.has_left() {
-            self.receiver.channel.state.lock().withdraw_receiver(&self.node);
+            self.receiver.channel.withdraw_receiver(&self.node);
         }
     }
 
@@ -129,6 +143,27 @@ impl<T> Operation for Sending<'_, T> {
         Some(Ok(()))
     }
 
+    #[inline]
+    fn begin(self: Pin<&mut Self>, waiter: impl FnOnce() -> Option<Waiter>) -> Begun<Self::Output> {
+        let this = self.project();
+        let mut state = this.sender.channel.state.lock();
+        match state.claim_place(None) {
+            Place::Free => {
+                if let Some(item) = this.item.take() {
+                    state.put(item);
+                }
+                return Begun::Complete(Ok(()));
+            }
+            Place::Closed => {
+                return Begun::Complete(this.item.take().map_or(Ok(()), |item| Err(SendError(item))));
+            }
+            Place::Full => {}
+        }
+        let Some(waiter) = waiter() else { return Begun::Refused };
+        state.senders.link(this.node.as_ref(), waiter);
+        Begun::Registered
+    }
+
     fn register(self: Pin<&mut Self>, waiter: Waiter) {
         let this = self.project();
         let state = this.sender.channel.state.lock();
@@ -139,10 +174,10 @@ impl<T> Operation for Sending<'_, T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn withdraw(self: Pin<&mut Self>) {
         if !self.node.has_left() {
-            self.sender.channel.state.lock().withdraw_sender(&self.node);
+            self.sender.channel.withdraw_sender(&self.node);
         }
     }
 

@@ -8,11 +8,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use cede::net::{TcpListener, TcpStream};
-use cede::sync::Queue;
+use cede::sync::mpsc;
 use cede::{Generator, JoinHandle, Runner, Yielder};
 use peers::{
-    ECHO_BUFFER, FOREVER, Peer, SETTLING, cpu_time, memory, sleeps, sum_below, tasks_of_tree, timed,
-    unsupported,
+    ECHO_BUFFER, FOREVER, Peer, SETTLING, SLICES, check_worked, cpu_time, memory, rounds_of_slice, sleeps,
+    sum_below, tasks_of_tree, timed, unsupported, work,
 };
 
 /// For runs with a million tasks: the page tables of the default stacks would count for more than the tasks.
@@ -72,19 +72,18 @@ fn spawns(tasks: u64, batch: u64) {
 }
 
 fn messages(messages: u64) {
-    let there = Rc::new(Queue::bounded(1));
-    let back = Rc::new(Queue::bounded(1));
-    let (inbox, outbox) = (Rc::clone(&there), Rc::clone(&back));
+    let (there, inbox) = mpsc::bounded(1);
+    let (outbox, back) = mpsc::bounded(1);
     let ping = cede::spawn(move || {
         for number in 0..messages / 2 {
-            there.put(number).expect("the queue is open");
-            assert_eq!(back.get(), Ok(number));
+            there.send(number).expect("the other end is open");
+            assert_eq!(back.recv(), Ok(number));
         }
     });
     let pong = cede::spawn(move || {
         for _ in 0..messages / 2 {
-            let number = inbox.get().expect("the queue is open");
-            outbox.put(number).expect("the queue is open");
+            let number = inbox.recv().expect("the other end is open");
+            outbox.send(number).expect("the other end is open");
         }
     });
     ping.join().expect("no task fails");
@@ -109,6 +108,24 @@ fn skynet(leaves: u64, times: u64) -> Duration {
         last = took;
     }
     last
+}
+
+fn uneven(task: u64) -> u64 {
+    let mut state = task;
+    for _ in 0..SLICES {
+        state = work(state, rounds_of_slice(task));
+        cede::yield_now();
+    }
+    state
+}
+
+fn skew(tasks: u64, batch: u64) {
+    for first in (0..tasks).step_by(batch as usize) {
+        let spawned =
+            (first..first + batch).map(|task| cede::spawn(move || uneven(task))).collect::<Vec<_>>();
+        let results = spawned.into_iter().map(|task| task.join().expect("no task fails"));
+        check_worked(first, &results.collect::<Vec<_>>());
+    }
 }
 
 fn idle(peer: &Peer, tasks: u64) -> ! {
@@ -173,7 +190,7 @@ fn main() -> io::Result<()> {
             peer.report(first * each, cede::run(|| timed(|| yields(first, each)).1));
         }
         "idle" => with_small_stacks(|| idle(&peer, first)),
-        "spawn" | "pingpong" | "skynet" | "timers" | "echo" if peer.number(1) != 1 => unsupported(),
+        "spawn" | "pingpong" | "skynet" | "skew" | "timers" | "echo" if peer.number(1) != 1 => unsupported(),
         "spawn" => {
             let batch = peer.number(2);
             peer.report(first, cede::run(|| timed(|| spawns(first, batch)).1));
@@ -182,6 +199,10 @@ fn main() -> io::Result<()> {
         "skynet" => {
             let times = peer.number(2);
             peer.report(tasks_of_tree(first), with_small_stacks(|| skynet(first, times)));
+        }
+        "skew" => {
+            let batch = peer.number(2);
+            peer.report(first, cede::run(|| timed(|| skew(first, batch)).1));
         }
         "timers" => with_small_stacks(|| timers(&peer, first)),
         "echo" => cede::run(|| serve(&peer))?,

@@ -1,9 +1,11 @@
 //! The client of the workloads `echo` and `http`: one loop over epoll that sends on each connection when it has its answer.
 //!
-//! `load WORKLOAD PORT CONNECTIONS MILLISECONDS WARM_UP_MILLISECONDS SERVER_PID` prints one line of
+//! `load WORKLOAD PORT CONNECTIONS MILLISECONDS WARM_UP_MILLISECONDS SERVER_PID IDLE` opens as many connections more as `IDLE` says,
+//! on which nothing is sent while it measures, and prints one line of
 //!
 //! - `requests_per_s`, `p50_us`, `p99_us`;
 //! - `server_cpu_ns`: the CPU time of the server's process for one request, the system's share included;
+//! - `server_user_ns`: what of that was not the system's share, counted in ticks and so less exact;
 //! - `client_busy`: how much of its core this client used. Near 1.00 it is the client that limits `requests_per_s`, which is
 //!   then no more than a lower bound for the server; `server_cpu_ns` holds all the same.
 
@@ -58,6 +60,14 @@ impl Connection {
         Ok(Connection { stream, answer: Vec::new(), sent: Instant::now() })
     }
 
+    /// Waits for one answer. Whoever connected before has then been accepted too.
+    fn settle(&mut self, protocol: &Protocol) -> io::Result<()> {
+        self.stream.set_nonblocking(false)?;
+        self.send(protocol.request)?;
+        while self.receive(protocol)?.is_none() {}
+        self.stream.set_nonblocking(true)
+    }
+
     fn send(&mut self, request: &[u8]) -> io::Result<()> {
         self.sent = Instant::now();
         self.stream.write_all(request)
@@ -82,6 +92,19 @@ impl Connection {
             _ => Ok(None),
         }
     }
+}
+
+/// Opens so many connections, no more at once than a server keeps that has not accepted them yet: one beyond would be
+/// tried again a second later.
+fn open_all(port: u16, count: u64, protocol: &Protocol) -> io::Result<Vec<Connection>> {
+    let open = |index| {
+        let mut connection = Connection::open(port)?;
+        if index % 64 == 63 {
+            connection.settle(protocol)?;
+        }
+        Ok(connection)
+    };
+    (0..count).map(open).collect()
 }
 
 /// How often an answer took how long. The buckets are a 32nd of a power of two of nanoseconds, 3 % wide at most.
@@ -113,12 +136,32 @@ impl Latencies {
     }
 }
 
-/// The CPU time of another process so far, in steps of 10 ms.
+/// The CPU time of another process so far.
 fn cpu_time_of(process: u64) -> Duration {
+    let mut clock = 0;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: both calls write what they are given a pointer to, and nothing else.
+    let failed = unsafe {
+        libc::clock_getcpuclockid(process as libc::pid_t, &raw mut clock) != 0
+            || libc::clock_gettime(clock, &raw mut time) != 0
+    };
+    assert!(!failed, "the server runs");
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Which share of its CPU time another process has spent outside of the system since an earlier time: user and system time
+/// in ticks, at that time and now.
+fn user_share(before: [u64; 2], now: [u64; 2]) -> f64 {
+    let [user, system] = [now[0] - before[0], now[1] - before[1]];
+    user as f64 / (user + system).max(1) as f64
+}
+
+/// The user and the system time of another process so far, in ticks.
+fn ticks_of(process: u64) -> [u64; 2] {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("the server runs");
     let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok());
-    Duration::from_millis(ticks.sum::<u64>() * 10)
+    let mut fields = after_name.split_whitespace().skip(11).map(|field| field.parse().expect("a number"));
+    std::array::from_fn(|_| fields.next().expect("a line of so many fields"))
 }
 
 /// What was used of clocks and processors between two moments.
@@ -126,11 +169,17 @@ struct Reading {
     at: Instant,
     own: Duration,
     server: Duration,
+    server_ticks: [u64; 2],
 }
 
 impl Reading {
     fn now(server: u64) -> Self {
-        Reading { at: Instant::now(), own: cpu_time(), server: cpu_time_of(server) }
+        Reading {
+            at: Instant::now(),
+            own: cpu_time(),
+            server: cpu_time_of(server),
+            server_ticks: ticks_of(server),
+        }
     }
 }
 
@@ -146,11 +195,10 @@ fn main() -> io::Result<()> {
     let server = peer.number(4);
 
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-    let mut connections = Vec::new();
-    for index in 0..count {
-        let connection = Connection::open(port)?;
+    let idle = open_all(port, peer.number(5), &protocol)?;
+    let mut connections = open_all(port, count, &protocol)?;
+    for (index, connection) in (0..).zip(&connections) {
         epoll::add(&epoll, &connection.stream, epoll::EventData::new_u64(index), epoll::EventFlags::IN)?;
-        connections.push(connection);
     }
     for connection in &mut connections {
         connection.send(protocol.request)?;
@@ -160,7 +208,7 @@ fn main() -> io::Result<()> {
     let (mut answers, mut latencies, mut begin) = (0u64, Latencies::new(), None);
     let patience = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
     let begin = loop {
-        epoll::wait(&epoll, spare_capacity(&mut events), Some(&patience))?;
+        rustix::io::retry_on_intr(|| epoll::wait(&epoll, spare_capacity(&mut events), Some(&patience)))?;
         match &begin {
             None if Instant::now() >= warm => {
                 (answers, latencies, begin) = (0, Latencies::new(), Some(Reading::now(server)));
@@ -178,17 +226,20 @@ fn main() -> io::Result<()> {
         }
     };
     report(answers, &latencies, &begin, &Reading::now(server));
+    drop(idle);
     Ok(())
 }
 
 fn report(answers: u64, latencies: &Latencies, begin: &Reading, end: &Reading) {
     let took = (end.at - begin.at).as_secs_f64();
+    let server_cpu_ns = (end.server - begin.server).as_secs_f64() * 1e9 / answers.max(1) as f64;
     println!(
-        "requests_per_s={:.0} p50_us={:.1} p99_us={:.1} client_busy={:.2} server_cpu_ns={:.0} requests={answers}",
+        "requests_per_s={:.0} p50_us={:.1} p99_us={:.1} client_busy={:.2} server_cpu_ns={server_cpu_ns:.0} \
+         server_user_ns={:.0} requests={answers}",
         answers as f64 / took,
         latencies.quantile(0.50),
         latencies.quantile(0.99),
         (end.own - begin.own).as_secs_f64() / took,
-        (end.server - begin.server).as_secs_f64() * 1e9 / answers.max(1) as f64,
+        server_cpu_ns * user_share(begin.server_ticks, end.server_ticks),
     );
 }

@@ -16,8 +16,8 @@ use may::go;
 use may::net::{TcpListener, TcpStream};
 use may::sync::{mpsc, spsc};
 use peers::{
-    ECHO_BUFFER, FOREVER, Peer, SETTLING, cpu_time, memory, sleeps, sum_below, tasks_of_tree, timed,
-    unsupported,
+    ECHO_BUFFER, FOREVER, Peer, SETTLING, SLICES, check_worked, cpu_time, memory, rounds_of_slice, sleeps,
+    sum_below, tasks_of_tree, timed, unsupported, work,
 };
 
 /// Runs `f` in a coroutine, on so many workers.
@@ -99,6 +99,23 @@ fn skynet(leaves: u64, times: u64) -> Duration {
     last
 }
 
+fn uneven(task: u64) -> u64 {
+    let mut state = task;
+    for _ in 0..SLICES {
+        state = work(state, rounds_of_slice(task));
+        yield_now();
+    }
+    state
+}
+
+fn skew(tasks: u64, batch: u64) {
+    for first in (0..tasks).step_by(batch as usize) {
+        let spawned = (first..first + batch).map(|task| go!(move || uneven(task))).collect::<Vec<_>>();
+        let results = spawned.into_iter().map(|task| task.join().expect("no coroutine fails"));
+        check_worked(first, &results.collect::<Vec<_>>());
+    }
+}
+
 fn idle(peer: &Peer, tasks: u64) -> ! {
     let begun = Arc::new(AtomicU64::new(0));
     let before = memory();
@@ -174,6 +191,10 @@ fn main() -> io::Result<()> {
             let times = peer.number(2);
             let took = on_worker(peer.number(1), move || skynet(first, times));
             peer.report(tasks_of_tree(first), took);
+        }
+        "skew" => {
+            let batch = peer.number(2);
+            peer.report(first, on_worker(peer.number(1), move || timed(|| skew(first, batch)).1));
         }
         "idle" => on_worker(1, move || idle(&peer, first)),
         "timers" => on_worker(peer.number(1), move || timers(&peer, first)),

@@ -10,8 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use peers::{
-    ECHO_BUFFER, FOREVER, Peer, SETTLING, cpu_time, memory, sleeps, sum_below, tasks_of_tree, timed_future,
-    unsupported,
+    ECHO_BUFFER, FOREVER, Peer, SETTLING, SLICES, check_worked, cpu_time, memory, rounds_of_slice, sleeps,
+    sum_below, tasks_of_tree, timed_future, unsupported, work,
 };
 use smol::future::{pending, yield_now};
 use smol::io::{AsyncReadExt, AsyncWriteExt};
@@ -146,6 +146,29 @@ async fn skynet(executor: impl Spawn, leaves: u64, times: u64) -> Duration {
     last
 }
 
+async fn uneven(task: u64) -> u64 {
+    let mut state = task;
+    for _ in 0..SLICES {
+        state = work(state, rounds_of_slice(task));
+        yield_now().await;
+    }
+    state
+}
+
+async fn skew(executor: impl Spawn, tasks: u64, batch: u64) -> Duration {
+    let all = async {
+        for first in (0..tasks).step_by(batch as usize) {
+            let spawned = (first..first + batch).map(|task| executor.spawn(uneven(task)));
+            let mut results = Vec::new();
+            for task in spawned.collect::<Vec<_>>() {
+                results.push(task.await);
+            }
+            check_worked(first, &results);
+        }
+    };
+    timed_future(all).await.1
+}
+
 async fn idle(executor: impl Spawn, peer: Peer, tasks: u64) {
     let begun = Arc::new(AtomicU64::new(0));
     let before = memory();
@@ -216,6 +239,7 @@ fn main() -> io::Result<()> {
             let took = on!(peer.number(1), skynet(first, peer.number(2)));
             peer.report(tasks_of_tree(first), took);
         }
+        "skew" => peer.report(first, on!(peer.number(1), skew(first, peer.number(2)))),
         "idle" => on_this_thread(|executor| idle(executor, peer, first)),
         "timers" => on!(peer.number(1), timers(peer, first)),
         "echo" => on!(peer.number(1), serve(peer))?,

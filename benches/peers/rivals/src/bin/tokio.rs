@@ -16,8 +16,8 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use peers::{
-    ECHO_BUFFER, FOREVER, Peer, SETTLING, cpu_time, memory, sleeps, sum_below, tasks_of_tree, timed_future,
-    unsupported,
+    ECHO_BUFFER, FOREVER, Peer, SETTLING, SLICES, check_worked, cpu_time, memory, rounds_of_slice, sleeps,
+    sum_below, tasks_of_tree, timed_future, unsupported, work,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -114,6 +114,26 @@ async fn skynet(leaves: u64, times: u64) -> Duration {
     last
 }
 
+async fn uneven(task: u64) -> u64 {
+    let mut state = task;
+    for _ in 0..SLICES {
+        state = work(state, rounds_of_slice(task));
+        yield_now().await;
+    }
+    state
+}
+
+async fn skew(tasks: u64, batch: u64) {
+    for first in (0..tasks).step_by(batch as usize) {
+        let spawned = (first..first + batch).map(|task| tokio::spawn(uneven(task)));
+        let mut results = Vec::new();
+        for task in spawned.collect::<Vec<_>>() {
+            results.push(task.await.expect("no task fails"));
+        }
+        check_worked(first, &results);
+    }
+}
+
 async fn idle(peer: Peer, tasks: u64) {
     let begun = Arc::new(AtomicU64::new(0));
     let before = memory();
@@ -199,6 +219,7 @@ fn main() -> io::Result<()> {
             let took = on_worker(peer.number(1), skynet(first, peer.number(2)));
             peer.report(tasks_of_tree(first), took);
         }
+        "skew" => peer.report(first, timed_on_worker(peer.number(1), skew(first, peer.number(2)))),
         "idle" => on_worker(1, idle(peer, first)),
         "timers" => on_worker(peer.number(1), timers(peer, first)),
         "echo" => on_worker(peer.number(1), serve(peer, echo))?,

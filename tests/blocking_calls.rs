@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use cede::Runner;
-use cede::runtime::unblock;
+use cede::unblock;
 
 #[test]
 fn a_blocking_call_gives_its_value_from_another_thread() {
