@@ -94,6 +94,22 @@ macro_rules! accesses {
             })
         }
 
+        pub(crate) fn get_mut(&mut self) -> &mut $value {
+            self.made = Once::new();
+            &mut self.first
+        }
+
+        /// Without failures for no reason, after which a loop only comes back.
+        pub(crate) fn compare_exchange_weak(
+            &self,
+            current: $value,
+            new: $value,
+            success: Ordering,
+            failure: Ordering,
+        ) -> Result<$value, $value> {
+            self.compare_exchange(current, new, success, failure)
+        }
+
         pub(crate) fn swap(&self, value: $value, ordering: Ordering) -> $value {
             fence_before(ordering);
             self.reach(self.first, |atomic| atomic.swap(value, ordering))
@@ -122,6 +138,11 @@ macro_rules! counting {
         pub(crate) fn fetch_sub(&self, value: $value, ordering: Ordering) -> $value {
             fence_before(ordering);
             self.reach(self.first, |atomic| atomic.fetch_sub(value, ordering))
+        }
+
+        pub(crate) fn fetch_and(&self, value: $value, ordering: Ordering) -> $value {
+            fence_before(ordering);
+            self.reach(self.first, |atomic| atomic.fetch_and(value, ordering))
         }
 
         pub(crate) fn fetch_or(&self, value: $value, ordering: Ordering) -> $value {

@@ -95,22 +95,24 @@ mod fixture {
 
         /// Sleeps once, if nothing has come, and tells of what has.
         pub(crate) fn sleep(&self, hear: &mut dyn FnMut(Message)) {
+            self.sleep_unless(&|| false, hear);
+        }
+
+        /// The same, unless there turns out to be no reason after the sleep was announced.
+        pub(crate) fn sleep_unless(&self, enough: &dyn Fn() -> bool, hear: &mut dyn FnMut(Message)) {
             let inbox = &self.scheduler.outside.inbox;
-            self.announced();
+            self.sleeps.set(self.sleeps.get() + 1);
             if inbox.begin_sleep() {
-                self.wait_for_the_bell();
+                if !enough() {
+                    self.wait_for_the_bell();
+                }
                 inbox.end_sleep();
             }
             inbox.drain(hear);
         }
 
-        /// A sleep is announced: there may be a notification.
-        pub(crate) fn announced(&self) {
-            self.sleeps.set(self.sleeps.get() + 1);
-        }
-
         /// Waits until the inbox has notified.
-        pub(crate) fn wait_for_the_bell(&self) {
+        fn wait_for_the_bell(&self) {
             let mut rung = self.bell.0.rung.lock().unwrap_or_else(PoisonError::into_inner);
             while rung.0 == 0 {
                 rung = self.bell.0.rings.wait(rung).unwrap_or_else(PoisonError::into_inner);

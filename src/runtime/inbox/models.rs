@@ -83,13 +83,7 @@ fn the_last_sender_to_go_ends_the_sleep() {
         let threads = [sender, other].map(|sender| thread::spawn(move || drop(sender)));
         while inbox.has_senders() {
             // As `Outside::sleep` does: it looks again after the sleep was announced.
-            run.announced();
-            if inbox.begin_sleep() {
-                if inbox.has_senders() {
-                    run.wait_for_the_bell();
-                }
-                inbox.end_sleep();
-            }
+            run.sleep_unless(&|| !inbox.has_senders(), &mut |_| unreachable!("nobody says anything"));
         }
         threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
