@@ -315,7 +315,7 @@ impl Coroutine {
         }
         // SAFETY: the coroutine is not running, so nobody else has this borrow.
         let switch = unsafe { &mut **self.switch.get() };
-        let resumer = Resumer::leave();
+        let resumer = Resumer::leave(&self.fiber);
         let result = switch.resume(command);
         resumer.arrive();
         match result {

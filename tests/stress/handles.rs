@@ -24,7 +24,7 @@ fn task(round: &Round, run: &Handle, random: &mut Random) -> (RemoteJoinHandle<V
             0 => {}
             1 => (0..3).for_each(|_| yield_now()),
             2 => sleep(Duration::from_micros(50)),
-            3 => drop(cede::runtime::unblock(|| ())),
+            3 => cede::runtime::unblock(|| ()),
             _ => Event::new().wait(),
         }
         value

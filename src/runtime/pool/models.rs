@@ -100,13 +100,15 @@ fn work_of_two_who_come_at_once_is_done() {
 fn work_that_comes_as_the_pool_is_closed_is_done_or_refused() {
     model(|| {
         let pool = one_thread();
-        let piece = Piece::new();
+        let (first, piece) = (Piece::new(), Piece::new());
+        submit(&pool, &first);
         let (theirs, work) = (Arc::clone(&pool), Arc::clone(&piece));
         let other = loom::thread::spawn(move || submit(&theirs, &work));
         pool.close();
         other.join().unwrap();
         pool.join();
         let (done, refused) = piece.counts();
+        assert_eq!(first.counts(), (1, 0));
         assert_eq!(done + refused, 1);
     });
 }
