@@ -181,13 +181,15 @@ fn an_item_whose_receiver_is_cancelled_goes_to_the_next() {
             run.wait(pin!(theirs.receiving())).unwrap()
         });
         let cancels = canceller(&run);
-        tx.try_send(1).unwrap();
+        let theirs = tx.clone();
+        let sends = thread::spawn(move || theirs.try_send(1).unwrap());
         // Hands it back if it gets it: the other must get it in any case, though the channel goes on.
         if let Some(item) = run.wait(pin!(rx.receiving())) {
             tx.try_send(item.unwrap()).unwrap();
         }
         assert_eq!(receives.join().unwrap(), Ok(1));
         assert!(tx.is_empty());
+        sends.join().unwrap();
         cancels.join().unwrap();
     });
 }
