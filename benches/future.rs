@@ -106,7 +106,7 @@ fn wake(criterion: &mut Criterion) {
             let (tx, rx) = async_channel::bounded(1);
             let sender =
                 cede::spawn(move || (0..units).for_each(|n| tx.send(n).wait().expect("it receives")));
-            let took = timed(units, || drop(black_box(rx.recv().wait())));
+            let took = timed(units, || black_box(rx.recv().wait()).map(drop).expect("it sends"));
             sender.join().expect("no panic");
             took
         })
@@ -148,7 +148,7 @@ fn operation(criterion: &mut Criterion) {
         cede::run(|| {
             let queue = Rc::new(Queue::bounded(1));
             let sender = puts(&queue, units);
-            let took = timed(units, || drop(black_box(queue.get())));
+            let took = timed(units, || black_box(queue.get()).map(drop).expect("it is open"));
             sender.join().expect("no panic");
             took
         })

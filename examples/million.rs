@@ -1,31 +1,33 @@
 //! What each of a million tasks costs that are asleep at once: `cargo run --release --example million -- 1000000`.
 //!
-//! A million need 5 GB, so there are 50,000 unless told otherwise. The first round finds no stacks, the others find those that the pool
-//! has kept. Time is virtual, so that none is spent asleep.
+//! Without a number there are 50,000, since a million need 5 GB. The first round finds no stacks, the others those that were kept.
 
 use std::cell::Cell;
 use std::fs;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cede::{Runner, sleep, spawn, time};
+use rustix::time::{ClockId, clock_gettime};
 
-/// A figure of the kernel for this process, in bytes.
-fn status(name: &str) -> i64 {
+/// Resident memory and page tables of this process, in bytes.
+fn memory() -> [i64; 2] {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    line.and_then(|line| line.split_whitespace().next()?.parse::<i64>().ok()).map_or(0, |kib| kib * 1024)
+    ["VmRSS:", "VmPTE:"].map(|name| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|line| line.split_whitespace().next()?.parse::<i64>().ok()).unwrap_or(0) << 10
+    })
 }
 
-fn memory() -> [i64; 2] {
-    [status("VmRSS"), status("VmPTE")]
+fn processor_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 fn round(count: u32, name: &str) {
     let before = memory();
     let asleep = Rc::new(Cell::new(0));
     let until = time::now() + Duration::from_secs(60);
-    let start = Instant::now();
+    let start = processor_time();
     for _ in 0..count {
         let asleep = Rc::clone(&asleep);
         spawn(move || {
@@ -35,25 +37,23 @@ fn round(count: u32, name: &str) {
         });
     }
     cede::yield_now();
-    let started = start.elapsed();
+    let started = processor_time() - start;
+    sleep(Duration::from_millis(1));
     assert_eq!(asleep.get(), count, "all are asleep");
-    sleep(Duration::from_millis(1));
     let [resident, tables] = [0, 1].map(|i| (memory()[i] - before[i]) / i64::from(count));
-    let start = Instant::now();
-    // Set last, so this timer fires last: all others have ended then.
+    // This timer was set last, so it fires last.
+    let start = processor_time();
     time::sleep_until(until);
-    let ended = start.elapsed();
-    assert_eq!(asleep.get(), 0, "all have ended");
-    let [started, ended] = [started, ended].map(|took| took.as_nanos() / u128::from(count));
+    let ended = processor_time() - start;
     sleep(Duration::from_millis(1));
+    assert_eq!(asleep.get(), 0, "all have ended");
     let kept = (memory()[0] - before[0]) >> 20;
-    println!("{name} {started:9} {ended:8} {resident:15} {tables:12} {kept:9} MB");
+    println!("{name} {:>9?} {:>9?} {resident:15} {tables:12} {kept:9} MB", started / count, ended / count);
 }
 
 fn main() {
     let count = std::env::args().nth(1).map_or(50_000, |count| count.parse().expect("a number of tasks"));
-    println!("{count} tasks, each:\n     start, ns  end, ns  bytes resident  page tables  kept after it");
+    println!("{count} tasks, each:\n         start       end  bytes resident  page tables  kept after it");
     let runner = Runner::builder().stack_size(64 << 10).virtual_time(true).build();
-    let run = runner.run(|| ["cold", "warm", "warm", "warm"].into_iter().for_each(|name| round(count, name)));
-    run.expect("nothing goes wrong");
+    runner.run(|| ["cold", "warm", "warm", "warm"].map(|name| round(count, name))).expect("it ends");
 }

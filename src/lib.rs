@@ -75,12 +75,13 @@ pub use generator::{
     with,
 };
 pub use runtime::{
-    Deadlock, Handle, OnDeadlock, Operation, RemoteJoinError, RemoteJoinHandle, RunError, Runner, StuckTask,
-    TaskReport, run, set_task_hook, take_task_hook, unblock, yield_now,
+    Deadlock, Handle, OnDeadlock, Operation, RemoteJoinError, RemoteJoinHandle, RunError, Runner, Runtime,
+    StuckTask, TaskReport, run, set_task_hook, take_task_hook, unblock, unblock_scoped, yield_now,
 };
 pub use task::race;
 pub use task::{
     Cancelled, GroupError, JoinError, JoinHandle, Scope, ScopedJoinHandle, SpawnError, TaskGroup, TaskHandle,
-    call_soon, catch_cancelled, current, finally, no_cancel, no_switch, scope, spawn, try_scope, try_spawn,
+    call_soon, catch_cancelled, current, finally, no_cancel, no_switch, scope, spawn, spawn_any, try_scope,
+    try_spawn, try_spawn_any,
 };
 pub use time::{Elapsed, sleep, timeout, timeout_at};

@@ -421,6 +421,32 @@ fn waiting_is_refused_where_a_task_may_not_and_not_where_the_value_is_there() {
 }
 
 #[test]
+fn a_job_is_awaited_in_any_executor_and_in_a_task() {
+    let pool = ThreadPoolExecutor::new(1);
+    let (go, goes) = mpsc::channel();
+    let future = pool.submit(move || goes.recv().unwrap());
+    let sender = thread::spawn(move || go.send("sent").unwrap());
+    assert_eq!(smol::block_on(async { (&future).await.unwrap() }), "sent");
+    sender.join().unwrap();
+    assert!(smol::block_on(async { future.await }).unwrap_err().is_already_taken());
+    let both = async { pool.submit(|| 1).await.unwrap() + pool.submit(|| 2).await.unwrap() };
+    assert_eq!(cede::run(|| cede::future::Wait::wait(both)), 3);
+}
+
+#[test]
+fn a_job_that_is_awaited_by_many_tells_all_of_them() {
+    let kept = Kept::default();
+    let future = kept.submit(|| 5);
+    let waiting = [0; 3].map(|_| {
+        let future = future.clone();
+        thread::spawn(move || smol::block_on(async { future.resulting().await }))
+    });
+    kept.take().run();
+    let results = waiting.map(|thread| thread.join().unwrap());
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+}
+
+#[test]
 fn jobs_run_with_the_context_of_who_submits_them() {
     static NAME: cede::task::ContextVar<&'static str> = cede::task::ContextVar::new("NAME");
     let pool = ThreadPoolExecutor::new(1);

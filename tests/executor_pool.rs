@@ -472,6 +472,71 @@ fn a_thread_local_that_submits_in_its_destructor_is_heard() {
     assert!(told.recv().unwrap());
 }
 
+#[test]
+fn a_pool_may_be_dropped_by_the_locals_of_its_last_thread_or_of_another() {
+    type Held = std::cell::RefCell<Option<(Arc<ThreadPoolExecutor>, mpsc::Sender<()>)>>;
+    thread_local!(static HELD: Held = const { std::cell::RefCell::new(None) });
+    let (alive, gone) = mpsc::channel::<()>();
+    let pool = Arc::new(ThreadPoolExecutor::new(1));
+    let own = Arc::clone(&pool);
+    pool.submit(move || HELD.set(Some((own, alive)))).result().unwrap();
+    pool.shutdown(false, false);
+    drop(pool);
+    assert!(gone.recv().is_err());
+
+    let (go, goes) = mpsc::channel::<()>();
+    let (tell, told) = mpsc::channel();
+    let elsewhere = thread::spawn(move || {
+        let pool = Arc::new(ThreadPoolExecutor::new(1));
+        tell.send(pool.submit(move || goes.recv().unwrap())).unwrap();
+        let (alive, _gone) = mpsc::channel();
+        HELD.set(Some((pool, alive)));
+    });
+    let job = told.recv().unwrap();
+    go.send(()).unwrap();
+    elsewhere.join().unwrap();
+    assert!(job.is_finished(), "the end of the thread has waited for it");
+}
+
+#[test]
+fn a_task_that_is_cancelled_between_jobs_that_end_loses_none_of_them() {
+    cede::run(|| {
+        let pool = ThreadPoolExecutor::new(1);
+        let (open, gate) = mpsc::channel::<()>();
+        let slow = pool.submit(move || gate.recv().unwrap_err());
+        let completed = std::rc::Rc::new(std::cell::RefCell::new(as_completed([slow], None)));
+        let mine = std::rc::Rc::clone(&completed);
+        let task = cede::spawn(move || mine.borrow_mut().next().is_some());
+        cede::yield_now();
+        task.cancel();
+        assert!(task.join().unwrap_err().is_cancelled());
+        drop(open);
+        assert!(completed.borrow_mut().next().unwrap().unwrap().result().is_ok());
+    });
+}
+
+#[test]
+fn a_destructor_of_a_cancelled_job_may_panic() {
+    struct Bad;
+    impl Drop for Bad {
+        fn drop(&mut self) {
+            silent_panic("a bad destructor");
+        }
+    }
+    let ((), reported) = trace::reported(|| {
+        let pool = ThreadPoolExecutor::new(1);
+        let open = occupy(&pool);
+        let bad = Bad;
+        let job = pool.submit(move || drop(bad));
+        assert!(job.cancel());
+        drop(open);
+    });
+    assert_eq!(
+        reported,
+        ["the destructor of a job that was given up: panicked: a bad destructor".to_owned()]
+    );
+}
+
 /// Names the child that ends while a job runs.
 const CHILD: &str = "CEDE_TEST_EXECUTOR_CHILD";
 

@@ -126,6 +126,14 @@ fn a_stream_that_is_dropped_while_it_waits_leaves_the_readiness_to_others() {
 #[test]
 fn whatever_is_watched_can_be_wrapped() {
     cede::run(|| {
+        let (ours, theirs) = cede::net::UnixStream::pair().unwrap();
+        let (mut ours, mut theirs) = (AsyncStream::new(ours), AsyncStream::new(theirs));
+        let mut text = String::new();
+        ours.write_all(b"by name").wait().unwrap();
+        ours.close().wait().unwrap();
+        theirs.read_to_string(&mut text).wait().unwrap();
+        assert_eq!(text, "by name");
+
         let (ours, theirs) = UnixStream::pair().unwrap();
         let mut ours = AsyncStream::new(Watched::new(ours).unwrap());
         let theirs = Watched::new(theirs).unwrap();

@@ -52,7 +52,7 @@ fn channels_timers_and_tasks_of_tokio_are_awaited_in_cede_tasks() {
         assert!(tokio::time::timeout(MILLISECOND, std::future::pending::<()>()).wait().is_err());
 
         let panicked = tokio::spawn(async { std::panic::resume_unwind(Box::new("away")) });
-        let error: tokio::task::JoinError = Wait::wait(panicked).map(|()| ()).unwrap_err();
+        let error: tokio::task::JoinError = panicked.wait().unwrap_err();
         assert!(error.is_panic());
         let sum = tokio::task::spawn_blocking(|| 1 + 1);
         assert_eq!(wait(sum).unwrap(), 2);
@@ -261,7 +261,7 @@ fn a_handle_moves_between_workers_of_tokio_and_is_dropped_there_or_aborted() {
             let _ = task.await;
         }
     });
-    runner.run(|| Wait::wait(work).unwrap()).unwrap();
+    runner.run(|| work.wait().unwrap()).unwrap();
 }
 
 #[test]

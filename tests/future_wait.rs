@@ -278,7 +278,7 @@ fn a_panic_of_a_future_goes_on_and_the_task_may_wait_again() {
 #[test]
 fn a_poll_that_wants_to_suspend_is_refused_loudly() {
     run(|| {
-        let suspends = |f: fn()| poll_fn(move |_| Poll::Ready(f()));
+        let suspends = |f: fn()| poll_fn(move |_| Poll::Ready([f()]));
         assert_eq!(panic_text(|| suspends(yield_now).wait()), NO_SWITCH);
         assert_eq!(panic_text(|| suspends(|| cede::sleep(SECOND)).wait()), NO_SWITCH);
         assert_eq!(panic_text(|| suspends(|| future::pending::<()>().wait()).wait()), NO_SWITCH);
@@ -286,7 +286,7 @@ fn a_poll_that_wants_to_suspend_is_refused_loudly() {
         assert_eq!(panic_text(|| joins.wait()), NO_SWITCH);
         // The promise is over with the poll.
         yield_now();
-        let task = spawn(|| panic_text(|| poll_fn(|_| Poll::Ready(yield_now())).wait()));
+        let task = spawn(|| panic_text(|| poll_fn(|_| Poll::Ready([yield_now()])).wait()));
         assert_eq!(task.join().unwrap(), NO_SWITCH);
     });
 }
@@ -408,7 +408,7 @@ fn a_generator_in_a_task_may_wait_for_futures() {
 fn a_generator_can_not_yield_out_of_a_poll() {
     run(|| {
         let items = Generator::new(|y| {
-            let yields = poll_fn(|_| Poll::Ready(y.yield_(1)));
+            let yields = poll_fn(|_| Poll::Ready([y.yield_(1)]));
             yields.wait();
         });
         let mut items = items;

@@ -34,7 +34,8 @@ fn a_waker_may_be_called_when_its_task_its_run_and_its_thread_are_gone() {
             let task = spawn(waker_of_a_wait_that_is_over);
             let waker = task.join().unwrap();
             waker.wake_by_ref();
-            waker.clone().wake();
+            let clone = waker.clone();
+            clone.wake();
             // The place of the task is used again.
             let gate = Gate::new();
             let waits = gate.clone();
@@ -452,4 +453,35 @@ fn an_event_of_cede_and_a_future_wake_in_the_order_in_which_they_came() {
         assert_eq!(*order.borrow(), [(0, now + 1), (2, now + 1), (3, now + 1)]);
         assert!(tasks[1].cancel());
     });
+}
+
+#[test]
+fn tasks_on_several_workers_are_woken_on_their_own() {
+    let runtime = cede::Runtime::builder().workers(2).build().unwrap();
+    let sum = runtime.run(|| {
+        let (tx, rx) = async_channel::bounded(1);
+        let senders: Vec<_> = (0..4)
+            .map(|_| {
+                let tx = tx.clone();
+                cede::spawn_any(move || {
+                    let home = thread::current().id();
+                    for n in 0..100u32 {
+                        tx.send(n).wait().unwrap();
+                        assert_eq!(thread::current().id(), home);
+                    }
+                })
+            })
+            .collect();
+        drop(tx);
+        let receivers: Vec<_> = (0..2)
+            .map(|_| {
+                let rx = rx.clone();
+                cede::spawn_any(move || std::iter::from_fn(|| rx.recv().wait().ok()).sum::<u32>())
+            })
+            .collect();
+        // By handle, as a future, on this worker.
+        senders.into_iter().for_each(|sender| cede::future::wait(sender).unwrap());
+        receivers.into_iter().map(|receiver| cede::future::wait(receiver).unwrap()).sum::<u32>()
+    });
+    assert_eq!(sum.unwrap(), 4 * 4950);
 }

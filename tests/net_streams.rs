@@ -1,20 +1,15 @@
 //! What all streams have in common, each kind put through the same: TCP, Unix sockets, streams in memory.
 //!
-//! Halves, half-closing, peers that stall, send byte by byte, never read or go; cancellations at every tick; sending files.
+//! Halves, half-closing, peers that stall, send byte by byte, never read or go; cancellations at every tick.
 
 use std::cell::{Cell, RefCell};
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::AsFd;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use cede::io::{
-    Duplex, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, ShutDown, WriteHalf, duplex, raw_os_error,
-};
-use cede::net::{TcpListener, TcpStream, UnixStream};
+use cede::io::{Duplex, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, ShutDown, WriteHalf, duplex};
+use cede::net::{TcpStream, UnixStream};
 use cede::time::after;
 use cede::{JoinHandle, Operation};
 
@@ -37,6 +32,7 @@ trait Kind: ShutDown + Sized + 'static {
     fn peek(&self, buffer: &mut [u8]) -> io::Result<usize>;
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
     fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
+    fn reading(&self, buffer: &mut [u8]) -> impl Operation<Output = io::Result<usize>>;
     fn readable(&self) -> impl Operation;
     fn writable(&self) -> impl Operation;
     fn split(&self) -> (ReadHalf<'_, Self>, WriteHalf<'_, Self>);
@@ -64,6 +60,9 @@ macro_rules! kinds {
                 }
                 fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
                     <$type>::set_write_timeout(self, timeout)
+                }
+                fn reading(&self, buffer: &mut [u8]) -> impl Operation<Output = io::Result<usize>> {
+                    <$type>::reading(self, buffer)
                 }
                 fn readable(&self) -> impl Operation {
                     <$type>::readable(self)
@@ -146,6 +145,7 @@ for_each_kind! {
     borrowed_halves_read_and_write_in_two_tasks
     readiness_loses_races_without_effect
     two_readers_get_all_between_them
+    a_read_that_loses_its_race_has_read_nothing
     a_read_exact_cancelled_at_any_tick_loses_nothing_but_what_it_read
     a_write_all_cancelled_at_any_tick_has_written_what_it_counted
     lines_come_through_a_buffered_reader
@@ -197,14 +197,16 @@ fn one_byte_at_a_time_arrives<S: Kind>() {
 
 fn a_peer_that_never_reads_stops_the_writer_and_nobody_else<S: Kind>() {
     let (ours, theirs) = S::pair();
-    ours.set_write_timeout(Some(Duration::from_millis(20))).unwrap();
-    let writer = cede::spawn(move || {
-        let error = Via(&ours).write_all(&vec![1; TOO_MUCH]).unwrap_err();
-        (ours, error.kind())
-    });
+    let ours = Rc::new(ours);
+    let writing = Rc::clone(&ours);
+    let writer = cede::spawn(move || Via(&*writing).write_all(&vec![1; TOO_MUCH]));
     while_others_run();
     assert!(!writer.is_finished());
-    assert_eq!(writer.join().unwrap().1, ErrorKind::TimedOut);
+    writer.cancel();
+    assert!(writer.join().unwrap_err().is_cancelled());
+    ours.set_write_timeout(Some(Duration::from_millis(5))).unwrap();
+    let error = Via(&*ours).write_all(&vec![1; TOO_MUCH]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
     drop(theirs);
 }
 
@@ -331,6 +333,42 @@ fn two_readers_get_all_between_them<S: Kind>() {
     }
     drop(theirs);
     assert_eq!(readers.iter().map(soon).sum::<u32>(), 5050);
+}
+
+fn a_read_that_loses_its_race_has_read_nothing<S: Kind>() {
+    let (ours, theirs) = S::pair();
+    let mut buffer = [0; 8];
+    for _ in 0..3 {
+        cede::select! {
+            _ = ours.reading(&mut buffer) => panic!("there is nothing"),
+            _ = after(Duration::from_millis(1)) => {}
+        }
+    }
+    assert_eq!(ours.reading(&mut []).wait().unwrap(), 0);
+    Via(&theirs).write_all(b"abc").unwrap();
+    cede::select! {
+        _ = theirs.writable() => {}
+        _ = ours.reading(&mut buffer) => panic!("it came second"),
+    }
+    // Beside readers of the other sort, nobody is forgotten.
+    let ours = Rc::new(ours);
+    let tasks: Vec<_> = (0..6)
+        .map(|i| {
+            let ours = Rc::clone(&ours);
+            cede::spawn(move || match i % 2 {
+                0 => ours.reading(&mut [0; 1]).wait().unwrap(),
+                _ => ours.read(&mut [0; 1]).unwrap(),
+            })
+        })
+        .collect();
+    while_others_run();
+    Via(&theirs).write_all(b"def").unwrap();
+    assert_eq!(tasks.iter().map(soon).sum::<usize>(), 6);
+    drop(theirs);
+    cede::select! {
+        read = ours.reading(&mut buffer) => assert_eq!(read.unwrap(), 0),
+        _ = after(Duration::from_secs(20)) => panic!("the end is not seen"),
+    }
 }
 
 /// What a task gives that nothing will wake when its turn is forgotten.
@@ -462,123 +500,5 @@ fn several_buffers_are_filled_and_written_in_order_by_all_kinds() {
         check(ours, theirs);
         let (ours, theirs) = duplex(64);
         check(ours, theirs);
-    });
-}
-
-/// A file that goes with this.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    fn with(name: &str, data: &[u8]) -> Self {
-        let path = std::env::temp_dir().join(format!("cede-{}-{name}", std::process::id()));
-        std::fs::write(&path, data).unwrap();
-        Temporary(path)
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-#[test]
-fn files_are_sent_whole_in_part_and_from_where_the_offset_says() {
-    cede::run(|| {
-        let data: Vec<u8> = (0..5_000_000u32).map(|i| (i % 249) as u8).collect();
-        let temporary = Temporary::with("send-file", &data);
-        let file = File::open(&temporary.0).unwrap();
-        let (ours, theirs) = net_pair::pair();
-        let reader = cede::spawn(move || {
-            let mut all = Vec::new();
-            (&theirs).read_to_end(&mut all).unwrap();
-            all
-        });
-        let mut offset = 3;
-        assert_eq!(ours.send_file(&file, &mut offset, Some(10)).unwrap(), 10);
-        assert_eq!(ours.send_file(&file, &mut offset, Some(0)).unwrap(), 0);
-        assert_eq!((offset, ours.send_file(&file, &mut offset, None).unwrap()), (13, 4_999_987));
-        assert_eq!(ours.send_file(&file, &mut offset, None).unwrap(), 0, "that was all");
-        ours.shutdown(Shutdown::Write).unwrap();
-        assert!(reader.join().unwrap() == data[3..]);
-    });
-}
-
-#[test]
-fn a_file_that_the_system_does_not_copy_is_sent_through_a_buffer() {
-    if !cfg!(target_os = "linux") {
-        return;
-    }
-    cede::run(|| {
-        // Of /proc, where the length is said to be 0 and nothing can be mapped.
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        let file = File::open("/proc/self/status").unwrap();
-        let sent = ours.send_file(&file, &mut 0, None).unwrap();
-        drop(ours);
-        let text = io::read_to_string(&theirs).unwrap();
-        assert!(text.len() as u64 == sent && text.starts_with("Name:"), "{text}");
-        // A directory can't be read in either way.
-        let (ours, _theirs) = UnixStream::pair().unwrap();
-        let folder = File::open("/proc").unwrap();
-        let error = ours.send_file(&folder, &mut 0, None).unwrap_err();
-        assert!(error.to_string().starts_with("can't send a file to "), "{error}");
-    });
-}
-
-#[test]
-fn sending_a_file_that_is_cancelled_anywhere_can_be_gone_on_with() {
-    cede::run(|| {
-        let data: Rc<Vec<u8>> = Rc::new((0..TOO_MUCH as u32).map(|i| (i % 247) as u8).collect());
-        let temporary = Temporary::with("send-file-cancelled", &data);
-        let file = Rc::new(File::open(&temporary.0).unwrap());
-        let mut cancelled = 0;
-        for ticks in [0, 1, 2, 4, 8, 12] {
-            let (ours, theirs) = net_pair::pair();
-            let ours = Rc::new(ours);
-            let offset = Rc::new(RefCell::new(0));
-            let (sending, from, progress) = (Rc::clone(&ours), Rc::clone(&file), Rc::clone(&offset));
-            let sender = cede::spawn(move || {
-                let mut offset = progress.borrow_mut();
-                sending.send_file((*from).as_fd(), &mut offset, None).unwrap()
-            });
-            let reader = cede::spawn(move || {
-                let mut all = Vec::new();
-                (&theirs).read_to_end(&mut all).unwrap();
-                all
-            });
-            cancelled += u32::from(cancel_after(ticks, &sender));
-            ours.send_file((*file).as_fd(), &mut offset.borrow_mut(), None).unwrap();
-            ours.shutdown(Shutdown::Write).unwrap();
-            assert!(soon(&reader) == *data, "{ticks}");
-        }
-        assert!(cancelled > 0, "none of the cancellations came in time");
-    });
-}
-
-#[test]
-fn errors_name_the_operation_and_the_address() {
-    cede::run(|| {
-        let error = TcpStream::connect("127.0.0.1:1").unwrap_err();
-        assert!(error.to_string().starts_with("can't connect to 127.0.0.1:1: "), "{error}");
-        assert_eq!(raw_os_error(&error), Some(libc::ECONNREFUSED));
-        let error = TcpListener::bind("192.0.2.1:80").unwrap_err();
-        assert!(error.to_string().starts_with("can't bind 192.0.2.1:80: "), "{error}");
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let address = client.local_addr().unwrap();
-        let (server, _) = listener.accept().unwrap();
-        rustix::net::sockopt::set_socket_linger(&client, Some(Duration::ZERO)).unwrap();
-        server.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
-        let error = server.read(&mut [0]).unwrap_err();
-        assert_eq!(error.to_string(), format!("can't read from {address}: timed out"));
-        server.set_read_timeout(None).unwrap();
-        // The system no longer knows who it was.
-        drop(client);
-        let error = server.read(&mut [0]).unwrap_err();
-        assert!(error.to_string().starts_with(&format!("can't read from {address}: ")), "{error}");
-        assert_eq!(
-            (error.kind(), raw_os_error(&error)),
-            (ErrorKind::ConnectionReset, Some(libc::ECONNRESET))
-        );
     });
 }

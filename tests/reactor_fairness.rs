@@ -189,7 +189,7 @@ fn what_is_there_is_read_where_a_task_may_not_wait_though_the_stream_was_empty_a
             let length = cede::no_switch(|| (&ours).read(&mut buffer).unwrap());
             assert_eq!(&buffer[..length], text.as_bytes());
             if text == "two" {
-                (&ours).set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+                ours.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
                 assert_eq!((&ours).read(&mut buffer).unwrap_err().kind(), ErrorKind::TimedOut);
             }
         }

@@ -1,6 +1,6 @@
 //! A crowd of tasks cancelled at once: all end, in order, nothing is lost, and each costs what one in a small crowd costs.
 //!
-//! There are 5,000 of them, or as many as `CEDE_SCALE` says; a million need 10 GB, since each unwinds on a stack of its own.
+//! There are 5,000 of them, or as many as `CEDE_SCALE` says; a million need 5 GB.
 
 use std::cell::RefCell;
 use std::rc::Rc;

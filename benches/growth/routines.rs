@@ -51,8 +51,8 @@ impl Routine {
 
 /// A page, what else a task needs, and what is unused of lists that double.
 const TASK: usize = 5_000;
-/// One that unwinds.
-const UNWOUND: usize = 5 * 4_096;
+/// One that unwinds, which takes more of its stack until that is given back.
+const UNWOUND: usize = 8_000;
 
 const fn routine(panel: &'static str, name: &'static str, bytes: usize, once: fn(usize) -> Spent) -> Routine {
     Routine { panel, name, bytes, descriptors: if bytes == CONNECTION { 2 } else { 0 }, once }

@@ -3,90 +3,80 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::io::{self, BufRead, BufReader, Write};
-use std::net::{Shutdown, SocketAddr};
-use std::rc::Rc;
+use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use cede::net::{TcpListener, TcpStream};
-use cede::{Scope, sleep, try_scope};
+use cede::io::Shared;
+use cede::net::{TcpReader, TcpStream, TcpWriter, open_connection, start_server};
+use cede::{sleep, try_scope, try_spawn};
 
 const TICK: Duration = Duration::from_millis(30);
 
-type Members = RefCell<BTreeMap<String, Rc<TcpStream>>>;
+/// A writer with a buffer is one task's; all may write to the stream itself.
+type Members = RefCell<BTreeMap<String, Shared<TcpStream>>>;
 
 fn tell(members: &Members, text: &str) -> io::Result<()> {
     println!("server: {text}");
     let writers = Vec::from_iter(members.borrow().values().cloned());
-    for writer in writers {
-        (&*writer).write_all(format!("{text}\n").as_bytes())?;
+    for mut writer in writers {
+        writer.write_all(format!("{text}\n").as_bytes())?;
     }
     Ok(())
 }
 
-fn serve(members: &Members, stream: Rc<TcpStream>) -> io::Result<()> {
-    let mut lines = BufReader::new(&*stream).lines();
-    let name = lines.next().unwrap_or_else(|| Ok(String::new()))?;
+fn text_of(line: &[u8]) -> String {
+    String::from_utf8_lossy(line).trim().to_owned()
+}
+
+fn serve(members: &Members, mut reader: TcpReader, mut writer: TcpWriter) -> io::Result<()> {
+    let name = text_of(&reader.readline()?);
     tell(members, &format!("{name} comes in"))?;
-    members.borrow_mut().insert(name.clone(), Rc::clone(&stream));
-    for line in lines {
-        tell(members, &format!("{name} says {}", line?))?;
+    members.borrow_mut().insert(name.clone(), writer.get_ref().clone());
+    for line in &mut reader {
+        let line = line?;
+        tell(members, &format!("{name} says {}", text_of(&line)))?;
     }
     members.borrow_mut().remove(&name);
-    stream.shutdown(Shutdown::Both)?;
+    writer.close()?;
     tell(members, &format!("{name} has left"))
 }
 
-/// What `start_server` does: a task that accepts, and one for each connection.
-fn start_server<'scope>(
-    group: &'scope Scope<'scope, '_>,
-    listener: &TcpListener,
-    members: &'scope Members,
-) -> io::Result<()> {
-    for stream in listener.incoming() {
-        let stream = Rc::new(stream?);
-        group.try_spawn(move || serve(members, stream));
-    }
-    Ok(())
-}
-
-fn listen(reader: &TcpStream) -> io::Result<Vec<String>> {
-    BufReader::new(reader).lines().collect()
+fn listen(mut reader: TcpReader) -> io::Result<Vec<String>> {
+    (&mut reader).into_iter().map(|line| line.map(|line| text_of(&line))).collect()
 }
 
 fn client(server: SocketAddr, name: &str, begin: u32, texts: &[&str]) -> Result<Vec<String>, Box<dyn Error>> {
     sleep(begin * TICK);
-    let stream = &TcpStream::connect(server)?;
-    let mut writer = stream;
-    writer.write_all(format!("{name}\n").as_bytes())?;
-    let heard = try_scope(|group| {
-        let listener = group.try_spawn(move || listen(stream));
-        for text in texts {
-            sleep(4 * TICK);
-            writer.write_all(format!("{text}\n").as_bytes())?;
-        }
+    let (reader, mut writer) = open_connection(server)?;
+    writer.write_nowait(format!("{name}\n").as_bytes())?;
+    writer.drain()?;
+    let listener = try_spawn(move || listen(reader));
+    for text in texts {
         sleep(4 * TICK);
-        writer.shutdown(Shutdown::Write)?;
-        Ok::<_, io::Error>(listener.join()?)
-    })?;
+        writer.write_nowait(format!("{text}\n").as_bytes())?;
+        writer.drain()?;
+    }
+    sleep(4 * TICK);
+    writer.write_eof()?;
+    let heard = listener.join()?;
+    writer.close()?;
     Ok(heard)
 }
 
 pub(super) fn main() -> Result<(), Box<dyn Error>> {
-    let (listener, members) = (TcpListener::bind("127.0.0.1:0")?, Members::default());
-    let address = listener.local_addr()?;
+    let members = Members::default();
+    let server = start_server("127.0.0.1:0", move |reader, writer| serve(&members, reader, writer))?;
+    let address = server.local_addr()?;
     let heard = try_scope(|group| {
-        let server = group.try_spawn(|| start_server(group, &listener, &members));
-        let heard = try_scope(|group| {
-            let texts = ["hello?", "is anybody here?", "well then"];
-            let ann = group.try_spawn(move || client(address, "ann", 0, &texts));
-            let bob = group.try_spawn(move || client(address, "bob", 5, &["I am", "where are you?"]));
-            let eve = group.try_spawn(move || client(address, "eve", 7, &["me too"]));
-            Ok::<_, Box<dyn Error>>([("ann", ann.join()?), ("bob", bob.join()?), ("eve", eve.join()?)])
-        })?;
-        server.cancel();
-        Ok::<_, Box<dyn Error>>(heard)
+        let texts = ["hello?", "is anybody here?", "well then"];
+        let ann = group.try_spawn(move || client(address, "ann", 0, &texts));
+        let bob = group.try_spawn(move || client(address, "bob", 5, &["I am", "where are you?"]));
+        let eve = group.try_spawn(move || client(address, "eve", 7, &["me too"]));
+        Ok::<_, Box<dyn Error>>([("ann", ann.join()?), ("bob", bob.join()?), ("eve", eve.join()?)])
     })?;
+    server.close();
+    server.wait_closed();
     for (name, lines) in heard {
         println!("{name} has heard {} lines", lines.len());
         for line in lines {

@@ -13,6 +13,7 @@
 
 pub(crate) mod deque;
 
+use std::cell::Cell;
 use std::sync::OnceLock as Once;
 use std::sync::atomic::Ordering;
 use std::sync::{LockResult, PoisonError};
@@ -45,6 +46,51 @@ fn fence_before(ordering: Ordering) {
         loom::sync::atomic::fence(Ordering::SeqCst);
     }
 }
+
+/// A variable of each thread of the model, and not of the one real thread that runs them all.
+pub(crate) struct LocalKey<T: 'static> {
+    modelled: &'static loom::thread::LocalKey<T>,
+    first: fn() -> T,
+}
+
+impl<T> LocalKey<T> {
+    pub(crate) const fn new(modelled: &'static loom::thread::LocalKey<T>, first: fn() -> T) -> Self {
+        LocalKey { modelled, first }
+    }
+
+    pub(crate) fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
+        if is_over() { f(&(self.first)()) } else { self.modelled.with(f) }
+    }
+}
+
+impl<T> LocalKey<Cell<T>> {
+    pub(crate) fn get(&'static self) -> T
+    where
+        T: Copy,
+    {
+        self.with(Cell::get)
+    }
+
+    pub(crate) fn set(&'static self, value: T) {
+        self.with(|cell| cell.set(value));
+    }
+
+    pub(crate) fn replace(&'static self, value: T) -> T {
+        self.with(|cell| cell.replace(value))
+    }
+}
+
+macro_rules! thread_locals {
+    ($($(#[$attribute:meta])* static $name:ident: $type:ty = const { $first:expr };)*) => {$(
+        $(#[$attribute])*
+        static $name: $crate::atomics::LocalKey<$type> = {
+            loom::thread_local! { static MODELLED: $type = $first; }
+            $crate::atomics::LocalKey::new(&MODELLED, || $first)
+        };
+    )*};
+}
+
+pub(crate) use thread_locals as thread_local;
 
 macro_rules! atomics {
     ($($name:ident: $value:ty { $($more:tt)* })*) => {$(
@@ -95,6 +141,9 @@ macro_rules! accesses {
         }
 
         pub(crate) fn get_mut(&mut self) -> &mut $value {
+            // Who owns all of it may owe that to a reference count, which loom does not know: a swap gives what was stored last all the
+            // same.
+            self.first = self.swap(self.first, Ordering::SeqCst);
             self.made = Once::new();
             &mut self.first
         }
@@ -155,6 +204,7 @@ macro_rules! counting {
 atomics! {
     AtomicBool: bool { accesses!(bool); }
     AtomicU8: u8 { accesses!(u8); counting!(u8); }
+    AtomicU32: u32 { accesses!(u32); counting!(u32); }
     AtomicU64: u64 { accesses!(u64); counting!(u64); }
     AtomicUsize: usize { accesses!(usize); counting!(usize); }
 }
@@ -220,6 +270,10 @@ pub(crate) struct RwLock<T>(Mutex<T>);
 pub(crate) type RwLockWriteGuard<'a, T> = MutexGuard<'a, T>;
 
 impl<T> RwLock<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        RwLock(Mutex::new(value))
+    }
+
     pub(crate) fn read(&self) -> LockResult<MutexGuard<'_, T>> {
         self.0.lock()
     }
@@ -392,7 +446,9 @@ impl OneAtATime {
         drop(self.enter());
     }
 
-    fn look(&self) {
-        self.get().with(|_| ());
+    pub(super) fn look(&self) {
+        if !is_over() {
+            self.get().with(|_| ());
+        }
     }
 }

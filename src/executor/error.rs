@@ -184,7 +184,7 @@ impl From<FutureError> for io::Error {
     }
 }
 
-/// The time was up before all of several jobs had ended: the `TimeoutError` of [`as_completed`](super::as_completed).
+/// The time was up before all of several jobs had ended: the `TimeoutError` of [`as_completed`](super::as_completed()).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ThisError)]
 #[error("{unfinished} (of {total}) futures unfinished")]
 pub struct TimeoutError {

@@ -1,6 +1,7 @@
 //! The handle of a job: `concurrent.futures.Future`.
 
 use std::fmt;
+use std::ops::Deref;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use pin_project_lite::pin_project;
 
 use super::error::FutureError;
 use super::job::{Erased, Outcome, Stage, State, serves};
-use super::meeting::{Until, is_in_run};
+use super::meeting::{Meeting, Until, is_in_run};
 use crate::runtime::operation::{CancelWait, Operation, sealed};
 use crate::runtime::pool::{self, Busy, Refusal, Work};
 use crate::runtime::waiter::Waiter;
@@ -18,7 +19,7 @@ use crate::runtime::{blocking, park};
 
 /// What a job is going to give: `concurrent.futures.Future`, from [`submit`](super::Executor::submit).
 ///
-/// It is not a [`std::future::Future`]. Clones are handles of the same job. Dropping all of them lets the job go on by itself.
+/// It is not a [`std::future::Future`], but `.await` takes it, in any executor of those. Clones are handles of the same job. Dropping all of them lets the job go on by itself.
 ///
 /// Waiting for it suspends a task, and blocks a thread that is in no run. The value is handed out once, to whoever asks
 /// first; [`result_cloned`](Future::result_cloned) gives copies. An error is given to all who ask; where nobody has, it is reported to the hook
@@ -111,10 +112,11 @@ impl<T: Send + 'static> Future<T> {
         Some(State::error(&mut state)?.map_or(Ok(()), Err))
     }
 
-    /// The operation behind [`result`](Future::result), for `select!`.
-    pub fn resulting(&self) -> Resulting<'_, T> {
+    /// The operation behind [`result`](Future::result), for `select!` and `.await`.
+    pub fn resulting(&self) -> Resulting<T> {
         let take: Take<T> = State::take;
-        Resulting { future: self, until: self.shared.meeting.until(self.shared.what(), take) }
+        let meeting = MeetingOf(Arc::clone(&self.shared));
+        Resulting { until: Until::new(meeting, self.shared.what(), take), future: self.clone() }
     }
 
     /// Cancels the job, if it has not begun: `cancel()`. One that has goes on. Callbacks run here and now.
@@ -285,28 +287,39 @@ impl<T> fmt::Debug for Future<T> {
     }
 }
 
+/// Where a job is waited for.
+struct MeetingOf<T>(Arc<Erased<T>>);
+
+impl<T> Deref for MeetingOf<T> {
+    type Target = Meeting<State<T>>;
+
+    fn deref(&self) -> &Meeting<State<T>> {
+        &self.0.meeting
+    }
+}
+
 /// What takes the value of a job.
 type Take<T> = fn(&mut State<T>) -> Option<Outcome<T>>;
 
 pin_project! {
     /// The operation of [`Future::result`].
     #[must_use = "it does nothing unless it is waited for"]
-    pub struct Resulting<'a, T> {
-        future: &'a Future<T>,
+    pub struct Resulting<T> {
+        future: Future<T>,
         #[pin]
-        until: Until<'a, State<T>, Take<T>>,
+        until: Until<MeetingOf<T>, Take<T>>,
     }
 }
 
-impl<T> fmt::Debug for Resulting<'_, T> {
+impl<T> fmt::Debug for Resulting<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Resulting").field("future", self.future).finish()
+        f.debug_struct("Resulting").field("future", &self.future).finish()
     }
 }
 
-impl<T> sealed::Sealed for Resulting<'_, T> {}
+impl<T> sealed::Sealed for Resulting<T> {}
 
-impl<T: Send + 'static> Operation for Resulting<'_, T> {
+impl<T: Send + 'static> Operation for Resulting<T> {
     type Output = Result<T, FutureError>;
 
     fn attempt(self: Pin<&mut Self>) -> Option<Self::Output> {
@@ -338,7 +351,7 @@ impl<T: Send + 'static> Operation for Resulting<'_, T> {
     }
 }
 
-/// A future, or a reference to one: what [`wait`](super::wait) and [`as_completed`](super::as_completed) take and give back.
+/// A future, or a reference to one: what [`wait`](super::wait()) and [`as_completed`](super::as_completed()) take and give back.
 pub trait AsFuture {
     /// What its job gives.
     type Output: Send + 'static;

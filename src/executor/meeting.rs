@@ -14,14 +14,14 @@ use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
-use crate::runtime::blocking::Ticket;
+use crate::runtime::blocking::{Kind, Ticket};
 use crate::runtime::inbox::Sender;
 use crate::runtime::operation::{CancelWait, Operation, sealed};
 use crate::runtime::scheduler::with_scheduler;
 use crate::runtime::wait_list::{List, Node};
 use crate::runtime::waiter::Waiter;
 use crate::runtime::with_deadline::wait_within;
-use crate::runtime::{deadline, park};
+use crate::runtime::{deadline, park, waker_cell};
 
 /// See the head of this file.
 pub(super) struct Meeting<S> {
@@ -75,16 +75,11 @@ impl<S> Meeting<S> {
         if !is_in_run() {
             return self.block(limit, look);
         }
-        let until = pin!(self.until(what, look));
+        let until = pin!(Until::new(self, what, look));
         match limit {
             Some(limit) => wait_within(until, limit),
             None => Some(park::wait(until)),
         }
-    }
-
-    /// The operation of [`wait`](Meeting::wait).
-    pub(super) fn until<R, F: FnMut(&mut S) -> Option<R>>(&self, what: What, look: F) -> Until<'_, S, F> {
-        Until { meeting: self, what, look, seen: 0, node: Node::default(), promise: None }
     }
 
     fn block<R>(&self, limit: Option<Duration>, mut look: impl FnMut(&mut S) -> Option<R>) -> Option<R> {
@@ -120,6 +115,8 @@ impl<S> Held<'_, S> {
         if blocked > 0 {
             self.changed.notify_all();
         }
+        // Those of futures that are awaited elsewhere: code of users, and so without the lock.
+        waker_cell::wake_due();
     }
 }
 
@@ -172,9 +169,9 @@ struct Promise {
 }
 
 pin_project! {
-    /// The operation of [`Meeting::wait`].
-    pub(super) struct Until<'a, S, F> {
-        meeting: &'a Meeting<S>,
+    /// The operation of [`Meeting::wait`], with a reference to the meeting, of whatever kind.
+    pub(super) struct Until<M, F> {
+        meeting: M,
         what: What,
         look: F,
         // How often the state had changed when it was looked at.
@@ -185,9 +182,19 @@ pin_project! {
     }
 }
 
-impl<S, F> sealed::Sealed for Until<'_, S, F> {}
+impl<M, F> Until<M, F> {
+    pub(super) fn new(meeting: M, what: What, look: F) -> Self {
+        Until { meeting, what, look, seen: 0, node: Node::default(), promise: None }
+    }
+}
 
-impl<S, R, F: FnMut(&mut S) -> Option<R>> Operation for Until<'_, S, F> {
+impl<M, F> sealed::Sealed for Until<M, F> {}
+
+impl<S, R, M, F> Operation for Until<M, F>
+where
+    M: Deref<Target = Meeting<S>>,
+    F: FnMut(&mut S) -> Option<R>,
+{
     type Output = R;
 
     fn attempt(self: Pin<&mut Self>) -> Option<R> {
@@ -202,7 +209,7 @@ impl<S, R, F: FnMut(&mut S) -> Option<R>> Operation for Until<'_, S, F> {
         if this.what.is_promised {
             *this.promise = with_scheduler(|scheduler| Promise {
                 _sender: scheduler.outside.inbox.sender(),
-                _ticket: scheduler.outside.jobs.ticket(),
+                _ticket: scheduler.outside.jobs.ticket(Kind::Awaited),
             });
         }
         let held = this.meeting.lock();

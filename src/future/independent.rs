@@ -6,6 +6,7 @@
 use std::future::IntoFuture;
 
 use super::as_future::{AsFuture, as_future};
+use crate::executor::Resulting;
 use crate::runtime::RemoteJoining;
 use crate::runtime::operation::Operation;
 use crate::sync::{
@@ -89,6 +90,7 @@ independent! {
     ['a, T: Clone] broadcast::Receiving<'a, T>;
     ['a, T] watch::Changing<'a, T>;
     ['a, T] RemoteJoining<'a, T>;
+    [T: Send + 'static] Resulting<T>;
     ['a, T] Joining<'a, T>;
     [T] OwnedJoining<T>;
     [A: Independent, B: Independent] Race<(A, B)>;

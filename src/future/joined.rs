@@ -1,8 +1,9 @@
-//! Handles of tasks as futures.
+//! Handles of tasks and jobs as futures.
 
 use std::future::IntoFuture;
 
 use super::as_future::{AsFuture, as_future};
+use crate::executor::{Future as Job, FutureError, Resulting};
 use crate::runtime::{RemoteJoinError, RemoteJoinHandle, RemoteJoining};
 use crate::task::{JoinError, JoinHandle, Joining, OwnedJoining};
 
@@ -70,5 +71,35 @@ impl<'a, T> IntoFuture for &'a RemoteJoinHandle<T> {
 
     fn into_future(self) -> Self::IntoFuture {
         as_future(self.joining())
+    }
+}
+
+/// What the job gives, as [`result`](Job::result) does, for any executor. Dropping the future lets the job go on.
+///
+/// # Examples
+///
+/// ```
+/// use cede::executor::{Executor, ThreadPoolExecutor};
+///
+/// let pool = ThreadPoolExecutor::new(1);
+/// assert_eq!(smol::block_on(async { pool.submit(|| 6 * 7).await })?, 42);
+/// # Ok::<_, cede::executor::FutureError>(())
+/// ```
+impl<T: Send + 'static> IntoFuture for Job<T> {
+    type Output = Result<T, FutureError>;
+    type IntoFuture = AsFuture<Resulting<T>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        as_future(self.resulting())
+    }
+}
+
+/// The same, of a handle that is kept.
+impl<T: Send + 'static> IntoFuture for &Job<T> {
+    type Output = Result<T, FutureError>;
+    type IntoFuture = AsFuture<Resulting<T>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        as_future(self.resulting())
     }
 }

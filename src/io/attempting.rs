@@ -1,8 +1,8 @@
 //! An operation on a descriptor that takes part in races: it is tried when the descriptor is ready, and has had no effect else.
 //!
-//! The blocking verbs try first and then wait, which is the fastest where there is something. Here the order is the other way
-//! round: what is raced must be able to lose after any number of wake-ups, so readiness comes first, and the try that
-//! takes something is the one that completes the operation.
+//! The blocking verbs are tried once more for each wake-up, and pass on what they leave by themselves. What is raced may go at any
+//! time, so here the passing on is left to the readiness that it waits for: after a wake-up that is asked first, and the try that takes
+//! something is the one that completes the operation.
 
 use std::fmt;
 use std::io;
@@ -22,6 +22,9 @@ pin_project! {
         watched: &'a Watched<T>,
         direction: Direction,
         f: F,
+        // It is tried without asking whether it is ready: at first, and always where it can't wait.
+        is_bold: bool,
+        never_waits: bool,
         #[pin]
         readiness: Readiness<'a>,
     }
@@ -32,7 +35,13 @@ impl<'a, T: AsFd, F> Attempting<'a, T, F> {
     where
         F: FnMut(&T) -> io::Result<R>,
     {
-        Attempting { watched, direction, f, readiness: watched.ready_for(direction, verb) }
+        let readiness = watched.ready_for(direction, verb);
+        Attempting { watched, direction, f, is_bold: true, never_waits: false, readiness }
+    }
+
+    /// The same where `f` never waits if this holds: a read into an empty buffer, which is complete at once.
+    pub(crate) fn at_once_if(self, never_waits: bool) -> Self {
+        Attempting { never_waits, ..self }
     }
 }
 
@@ -43,7 +52,15 @@ impl<T: AsFd, R, F: FnMut(&T) -> io::Result<R>> Operation for Attempting<'_, T, 
 
     fn attempt(self: Pin<&mut Self>) -> Option<io::Result<R>> {
         let this = self.project();
-        if let Err(error) = this.readiness.attempt()? {
+        let is_bold = std::mem::replace(this.is_bold, false);
+        let is_ready = if *this.never_waits {
+            Some(Ok(()))
+        } else if is_bold {
+            this.watched.may_be_ready(*this.direction)
+        } else {
+            this.readiness.attempt()
+        };
+        if let Err(error) = is_ready? {
             return Some(Err(error));
         }
         loop {

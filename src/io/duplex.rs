@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ShutDown, WriteHalf};
 use super::timeouts::Timeouts;
+use crate::runtime::operation::Operation;
 use crate::runtime::park;
 use crate::runtime::reactor;
 use crate::runtime::with_deadline::wait_within;
@@ -26,7 +27,7 @@ use crate::time::now;
 mod pipe;
 
 pub use pipe::Room;
-use pipe::{Pipe, Use};
+use pipe::{Pipe, Reading, Use};
 
 /// One end of a stream in memory, from [`duplex`]. Reads and writes by value and by reference, as sockets do, on one thread or on
 /// several.
@@ -120,6 +121,28 @@ impl Duplex {
     /// As a read.
     pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.read_from(&mut [IoSliceMut::new(buffer)], false)
+    }
+
+    /// The operation of a read, for `select!`. Where it loses, nothing was read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cede::{io::duplex, time::after};
+    /// use std::time::Duration;
+    ///
+    /// cede::run(|| -> std::io::Result<()> {
+    ///     let (stream, _peer) = duplex(16);
+    ///     let mut buffer = [0; 16];
+    ///     cede::select! {
+    ///         read = stream.reading(&mut buffer) => unreachable!("{read:?}"),
+    ///         _ = after(Duration::from_millis(1)) => Ok(()),
+    ///     }
+    /// })
+    /// # .unwrap();
+    /// ```
+    pub fn reading(&self, buffer: &mut [u8]) -> impl Operation<Output = io::Result<usize>> {
+        Reading::of(&self.incoming, buffer)
     }
 
     /// The operation of waiting until a read would not wait: for `select!`.

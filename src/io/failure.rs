@@ -75,6 +75,19 @@ pub fn raw_os_error(error: &io::Error) -> Option<i32> {
     })
 }
 
+/// An error that says the same: an [`io::Error`] can't be cloned.
+pub(super) fn said_again(error: &io::Error) -> io::Error {
+    if let Some(code) = error.raw_os_error() {
+        return io::Error::from_raw_os_error(code);
+    }
+    let Some(inner) = error.get_ref() else { return error.kind().into() };
+    let Some(inner) = inner.downcast_ref::<OperationError>() else {
+        return io::Error::new(error.kind(), inner.to_string());
+    };
+    let (operation, object) = (inner.operation.clone(), inner.object.clone());
+    io::Error::new(error.kind(), OperationError { operation, object, source: said_again(&inner.source) })
+}
+
 /// An error of the system or of the time, with what was done and with what. Others have text of their own already.
 ///
 /// The verb is that of reports: "reads from".

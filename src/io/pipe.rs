@@ -23,12 +23,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::io::{Errno, ioctl_fionbio};
 
 use super::timeouts::Timeouts;
 use super::watched::{Action, Watched};
-use super::{Pauses, Readiness, by_value, named};
+use super::{Attempting, Pauses, Readiness, by_value, named};
 use crate::runtime::operation::Operation;
 use crate::runtime::park;
 use crate::runtime::reactor::{self, Direction};
@@ -109,7 +110,7 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
 #[cfg(not(target_vendor = "apple"))]
 pub fn make_fifo(path: impl AsRef<Path>, mode: u32) -> io::Result<()> {
     let path = path.as_ref();
-    let made = rustix::fs::mkfifoat(rustix::fs::CWD, checked(path)?, Mode::from_raw_mode(mode));
+    let made = rustix::fs::mkfifoat(rustix::fs::CWD, checked(path)?, Mode::from_raw_mode(mode as _));
     made.map_err(|error| named(error.into(), "makes a pipe at", format_args!("{path:?}")))
 }
 
@@ -147,6 +148,13 @@ fn adopt(descriptor: OwnedFd) -> io::Result<Watched<OwnedFd>> {
         }
         _ => Watched::new(descriptor),
     }
+}
+
+/// Asks the system whether a read would wait, for a writer or for data: then the answer is `WouldBlock`.
+fn would_wait(pipe: &OwnedFd) -> io::Result<()> {
+    let mut entry = [PollFd::new(pipe, PollFlags::IN)];
+    rustix::io::retry_on_intr(|| poll(&mut entry, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })))?;
+    if entry[0].revents().is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
 }
 
 /// What errors call a pipe.
@@ -223,6 +231,43 @@ impl PipeReader {
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a time of zero.
     pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         self.timeouts.set_read(timeout)
+    }
+
+    /// The operation of a read, for `select!`. Where it loses, nothing was read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cede::{io::pipe, time::after};
+    /// use std::time::Duration;
+    ///
+    /// cede::run(|| -> std::io::Result<()> {
+    ///     let (stream, _writer) = pipe()?;
+    ///     let mut buffer = [0; 16];
+    ///     cede::select! {
+    ///         read = stream.reading(&mut buffer) => unreachable!("{read:?}"),
+    ///         _ = after(Duration::from_millis(1)) => Ok(()),
+    ///     }
+    /// })
+    /// # .unwrap();
+    /// ```
+    pub fn reading(&self, buffer: &mut [u8]) -> impl Operation<Output = io::Result<usize>> {
+        let is_empty = buffer.is_empty();
+        Attempting::of(&self.pipe, Direction::Read, READS, move |pipe| {
+            if is_empty {
+                return Ok(0);
+            }
+            if self.awaits_writer.load(Ordering::Relaxed) {
+                would_wait(pipe)?;
+                self.awaits_writer.store(false, Ordering::Relaxed);
+            }
+            let read = rustix::io::read(pipe, &mut *buffer);
+            read.map_err(|error| match error {
+                Errno::AGAIN => error.into(),
+                error => named(error.into(), READS, Name(self.path.as_deref())),
+            })
+        })
+        .at_once_if(is_empty)
     }
 
     /// The operation of waiting until a read would not wait: for `select!`.

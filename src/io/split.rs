@@ -13,7 +13,7 @@ use std::io::{self, BufRead, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
 
-/// What can be shut down in one direction: sockets, and the ends of a [`duplex`](super::duplex).
+/// What can be shut down in one direction: sockets, the ends of a [`duplex`](super::duplex()), and the halves that write.
 ///
 /// # Examples
 ///
@@ -42,6 +42,12 @@ pub trait ShutDown {
     ///
     /// When the connection is over.
     fn shut_down(&self, how: Shutdown) -> io::Result<()>;
+}
+
+impl<S: ShutDown + ?Sized> ShutDown for &S {
+    fn shut_down(&self, how: Shutdown) -> io::Result<()> {
+        (**self).shut_down(how)
+    }
 }
 
 /// The half of a stream that reads. It borrows the stream; see `split`.
@@ -121,6 +127,27 @@ impl<S: ShutDown> Drop for OwnedWriteHalf<S> {
             // Where the connection is over already, the peer knows.
             let _ = stream.shut_down(Shutdown::Write);
         }
+    }
+}
+
+/// Only its own direction: shutting down both ends its writing, and reading goes on.
+impl<S: ShutDown> ShutDown for WriteHalf<'_, S> {
+    fn shut_down(&self, how: Shutdown) -> io::Result<()> {
+        shut_down_writing(self.0, how)
+    }
+}
+
+/// Only its own direction: shutting down both ends its writing, and reading goes on.
+impl<S: ShutDown> ShutDown for OwnedWriteHalf<S> {
+    fn shut_down(&self, how: Shutdown) -> io::Result<()> {
+        shut_down_writing(self.stream(), how)
+    }
+}
+
+fn shut_down_writing(stream: &impl ShutDown, how: Shutdown) -> io::Result<()> {
+    match how {
+        Shutdown::Read => Ok(()),
+        Shutdown::Write | Shutdown::Both => stream.shut_down(Shutdown::Write),
     }
 }
 

@@ -186,9 +186,9 @@ impl<T: AsFd> Watched<T> {
         self.operate(action, || f(self.get_ref()), |_| false)
     }
 
-    /// The operation behind [`read_with`](Self::read_with), for `select!`: `f` is called when the descriptor is readable, and
-    /// again whenever it gave [`WouldBlock`](io::ErrorKind::WouldBlock) or [`Interrupted`](io::ErrorKind::Interrupted). Where
-    /// the operation loses its race, `f` has given nothing else.
+    /// The operation behind [`read_with`](Self::read_with), for `select!`: `f` is called at first, and whenever the
+    /// descriptor has become readable, until it gives anything but [`WouldBlock`](io::ErrorKind::WouldBlock). Where the operation
+    /// loses its race, `f` has given nothing else.
     ///
     /// # Examples
     ///
@@ -232,6 +232,15 @@ impl<T: AsFd> Watched<T> {
     /// The operation of waiting until it is ready, with a verb of its own for reports.
     pub(crate) fn ready_for(&self, direction: Direction, verb: &'static str) -> Readiness<'_> {
         Readiness::of(self.target(verb), direction)
+    }
+
+    /// Whether an operation may succeed, for all that is known; `None` when it can't.
+    pub(super) fn may_be_ready(&self, direction: Direction) -> Option<io::Result<()>> {
+        match reactor::in_task(|scheduler| self.registrations.find(scheduler.outside.reactor()?)) {
+            Ok(Some(source)) if !source.is_ready(direction) => None,
+            Ok(_) => Some(Ok(())),
+            Err(error) => Some(Err(error)),
+        }
     }
 
     /// An operation found that it would block: only an edge makes the descriptor ready again.

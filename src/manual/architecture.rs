@@ -16,6 +16,7 @@
 //! | `io` | any descriptor that can be waited for | protocols |
 //! | `net` | TCP, names | |
 //! | `executor` | jobs, their futures, executors and pools of threads | sockets, files |
+//! | `future` | how tasks wait for std futures, and futures for operations | |
 //!
 //! What is absent matters as much as what is there:
 //! - only `coroutine.rs` knows corosensei;
@@ -151,6 +152,22 @@
 //! closures that become tasks; what such a task gives goes into a record that it shares with its handle, when its own record is dropped. Ctrl-C
 //! comes the same way, by a signal handler that touches atomics and one descriptor.
 //!
+//! # Futures
+//!
+//! A task that waits for a future polls it on its own stack, with a waker that names the task by its key and owns a reference to the inbox:
+//! one word of it says whether the task waits, so that only the first call for each wait tells the run. The other way, an operation in
+//! an [`AsFuture`](crate::future::AsFuture) registers a `Waiter` that is not a task but a `WakerCell`, which lies in the pinned future as a node lies on a stack.
+//! Its waker is code of users: whoever wakes it under a lock puts it aside, and calls it when the lock is free.
+//!
+//! # Several workers
+//!
+//! A [`Runtime`](crate::Runtime) has a scheduler for each of its threads, and all that was said of one holds for each. What is added is how work
+//! that has not begun finds a thread: closures that were spawned for any worker lie in a deque of the worker that has spawned them, those
+//! from other threads in an injector, and a tick that has run what was ready begins some of them, one at a time. A worker that
+//! has nothing looks into the injector and into the deques of the others, and goes to sleep when there is nothing. A push
+//! wakes one sleeper, unless somebody is looking already. `runtime/workers/crew.rs` says why none is forgotten, how it is known that
+//! nothing can happen any more on any worker, and how all of them end.
+//!
 //! # The end of a run
 //!
 //! A run goes on for the tick after its main task, as asyncio's does. `close` then makes passes: the tasks that are there are cancelled once, in
@@ -176,10 +193,12 @@
 //! | `scheduler`, `prefetch` | the tick; what it has the processor fetch for the steps that come next |
 //! | `task`, `signals` | the record of a task; the bits in it that say what is out of the ordinary, all in one byte |
 //! | `park`, `operation`, `waiter`, `wait_list` | the door to suspension; what can be waited for; whom to wake; who waits |
+//! | `waker_cell` | who waits in a future, and when its waker is called |
 //! | `completion`, `outcome`, `callback` | the end of something: who is told; what it is; a function to call |
 //! | `context` | the values of context variables that tasks and callbacks have |
 //! | `guarded`, `holder` | the lock of what is shared; who holds a thing, for reports |
-//! | `inbox`, `outside`, `handle`, `remote` | the door for other threads; where all that comes from elsewhere is heard; a run as other threads see it; tasks that they have started |
+//! | `inbox`, `outside`, `handle`, `remote` | the door for other threads; where all that comes from elsewhere is heard; a run as other threads see it; closures that cross threads, and the tasks that they become |
+//! | `workers`, `addresses` | one run on several threads; where a run is reached by the number of a task |
 //! | `blocking`, `interrupt` | threads for what blocks; Ctrl-C |
 //! | `with_deadline` | an operation, but not for ever |
 //! | `reactor/` | descriptors, by edge; epoll by itself, and what all systems have |
@@ -197,6 +216,7 @@
 //! | `call`, `context` | functions that are called soon or later; context variables |
 //! | `cancel` | catching by name, clean-up that waits, stretches that are not interrupted |
 //! | `group`, `group_error`, `scope` | tasks that end together; their errors; with borrows |
+//! | `spawn_any`, `crowd`, `any_scope`, `par_map` | tasks that any worker may begin; those of a group; with borrows; a function over many things |
 //! | `select` | the first of several operations |
 //!
 //! | `sync/` | |
@@ -207,6 +227,12 @@
 //! | `notified` | what conditions of both kinds are made of |
 //! | `mpsc`, `oneshot`, `broadcast`, `watch`, `channel` | channels, and what they have in common |
 //! | `once_cell`, `lazy` | values that are made once |
+//!
+//! | `future/` | |
+//! |---|---|
+//! | `waiting`, `task_waker` | a task that drives a future; its waker |
+//! | `as_future`, `independent`, `joined` | an operation as a future; which of them may be one; handles |
+//! | `stream` | streams with futures-io's traits |
 //!
 //! # Where to begin reading
 //!

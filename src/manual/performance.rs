@@ -1,4 +1,5 @@
-//! Where each nanosecond of a switch goes, what was tried to save some, and what did not help.
+//! Where each nanosecond of a switch goes, what was tried to save some, and what did not help; where each byte of a sleeping task
+//! goes; and how costs grow with the number of what there is.
 //!
 //! # How it is measured
 //!
@@ -79,6 +80,62 @@
 //! | the operations on the stack, and moving results to the caller | 49 |
 //!
 //! Each lock is taken by plain loads and stores, 14 instructions with its release, as long as one thread uses the channel.
+//!
+//! # What a sleeping task weighs
+//!
+//! A million tasks asleep at once have 4,368 bytes resident each, 1.07 pages, and 129 bytes of page tables at slots of 64 KiB, 513 at
+//! those of 256 KiB. That is with the system's default limits, and each has its guard. `cargo run --release --example million -- 1000000`
+//! measures it; `tests/scale_million.rs` holds the limits.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 4,096 | the page at the top of the stack: the coroutine's header, corosensei's frame, the body's frames, and the operation that is waited for with its node |
+//! | 144 | the record, in one allocation with the next three |
+//! | 16 | the counts of its `Rc` |
+//! | 32 | the closure, here of 24 bytes, and later the result, in the same place; which of them it is |
+//! | 16 | the allocator's header, and rounding up to 16 |
+//! | 24 | its place in the list of tasks |
+//! | 24 | its entry in the heap of timers |
+//! | 16 | what its timer does |
+//! | 0 | its entry in the run queue, whose ring is given back when the run has nothing to do |
+//! | 0 | its place in the pool's list of free stacks, which is written when it ends |
+//!
+//! Lists double, and what is beyond their end is not resident.
+//!
+//! Once they have ended, the stacks of all but 1,024 are given back, and the rest of the lists with the run. What the records leave is in the
+//! allocator, which has it for the next ones; whether the system gets it back is for the allocator to say. Who has a crowd again
+//! and again finds up to 131,072 stacks warm: the pool learns.
+//!
+//! On a warm stack a task begins in 0.5 us and ends in 0.4, its timer included; where the system has to clear its page first it begins in
+//! 2.4, and ends in 0.8 where the page is given back. A million that are cancelled at once end in their order, in 6.7 us each, and
+//! take no more memory than they did: the stack on which one has unwound serves the next, or is given back.
+//!
+//! What made it less: a closure and its result share their place (16 to 24 bytes), free places are a list in themselves, fields fill the
+//! gaps between others (24), a timer is 40 bytes and was 72. Nodes of timers on the stacks of those who sleep would need nothing at all,
+//! but each step through the heap would touch another page.
+//!
+//! # Growth
+//!
+//! `cargo bench --bench growth` measures what an operation costs among ten tasks, timers, waiters, messages or connections, and among
+//! up to a million, and can draw it. Nanoseconds of processor time, on a machine that had other things to do as well:
+//!
+//! | unit | 10 | 1,000 | 100,000 | 1,000,000 |
+//! |---|---|---|---|---|
+//! | a task spawned and joined | 166 | 112 | 185 | 224 |
+//! | a task yields to the others | 20 | 17 | 127 | 109 |
+//! | a task begins to wait, is woken and ends | 267 | 417 | 1,187 | 3,168 |
+//! | a timer set and fired | 185 | 278 | 906 | 1,562 |
+//! | a timeout among so many timers | 398 | 519 | 636 | 662 |
+//! | a lock goes on to the next of so many | 173 | 208 | 1,020 | 1,187 |
+//! | an event wakes so many | 160 | 222 | 666 | 994 |
+//! | one of so many waiters is cancelled | 6,703 | 5,643 | 6,687 | |
+//! | a message through a channel that holds so many | 51 | 10 | 10 | 15 |
+//! | an item through a priority queue that holds so many | 160 | 159 | 243 | 390 |
+//! | an echo, the other connections idle | 6,480 | 6,505 | | |
+//!
+//! Timers and priority queues are heaps, and grow as a logarithm does. All else is constant but for the memory that it touches: from some
+//! thousand tasks on their stacks are in no near cache, and beyond the stacks that the pool keeps each begins with a page that
+//! the system has to clear.
 //!
 //! # The floor
 //!

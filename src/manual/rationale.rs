@@ -154,6 +154,22 @@
 //! The trait is sealed. An operation is asked things under locks and in the middle of a cancellation, and its node lies on a stack that
 //! others have pointers to; what is made of operations (`race`, `select!`) is open to all, what they are made of is not.
 //!
+//! # Futures are driven by tasks, and polls are not interrupted
+//!
+//! A task could be suspended inside of a poll: its stack would keep the poll as it is. It is refused, since the code of futures rests on the
+//! opposite. An executor keeps thread-locals for the time of a poll, which other tasks would find; a future that polls others holds
+//! its borrow of them. What must wait is spawned, and its handle awaited.
+//!
+//! The methods are for [`Future`] and not for `IntoFuture`: operations are the latter, and have a `wait` of their own. With both
+//! traits in scope a call would be ambiguous.
+//!
+//! For the other direction an operation is a future only when it is awaited ([`AsFuture`](crate::future::AsFuture)). Were each operation a future, each
+//! wait in a task would pay for what only a poll needs: a waker that may change, and a check of who is to be called when a lock is released. So
+//! locks tell the two apart: one that a future was ever registered with is an ordinary mutex, and only this kind looks for wakers that are due.
+//!
+//! A waker of a task is a record of its own, and no `Arc`: when the last one that others hold goes, and the task waits, the run has to look
+//! whether anybody is left to wake it. So a future whose waker was dropped is a deadlock, and not a hang.
+//!
 //! # Cancellation unwinds
 //!
 //! See [`cancellation`](super::cancellation), whose last section has the reasons.

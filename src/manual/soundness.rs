@@ -14,6 +14,20 @@
 //! a run go closures that have not begun ([`Handle::spawn`](crate::Handle::spawn)), and out of it their results, all of which are `Send`, as are the
 //! values of context variables, which closures take along.
 //!
+//! | what | crosses | test |
+//! |---|---|---|
+//! | a closure that has not begun | with [`spawn_any`](crate::spawn_any), `Handle::spawn`, [`Scope::spawn_any`](crate::Scope::spawn_any): it is `Send` | `tests/ui/task_spawn_any_takes_what_may_cross.rs` |
+//! | the value or error of a task that was started so | back: it is `Send` | `tests/ui/task_spawn_any_gives_what_may_cross.rs` |
+//! | the values of context variables | with the closure, as a copy | `a_closure_has_a_copy_of_the_context_of_who_spawned_it` |
+//! | a request to cancel a task | by the number of the task, to its thread | `tests/workers_cancel.rs` |
+//! | a wake-up | by the same | `tests/workers_sync.rs` |
+//! | what a [`scope`](crate::scope) lends to children on other workers | by reference, until the last of them has ended | `tests/workers_scope.rs` |
+//! | a task that has begun, its stack, a generator | never | `a_task_that_has_begun_stays_on_its_thread` |
+//! | what is spawned by [`spawn`](crate::spawn), its handle, the part of a scope that takes local children | never | `spawn_stays_on_its_worker`, `tests/ui/task_scope_does_not_cross_threads.rs` |
+//!
+//! Runtimes that resume a stack on another thread than the one that has suspended it can't be sound in safe Rust, whatever they ask of the closure: the bound is
+//! on what the closure captures, and not on what the functions that it calls keep on their stacks meanwhile.
+//!
 //! What is thrown need not be `Send`, though the payload of an unwind has to be. The payload remembers its thread: it is
 //! opened and dropped there only, and anywhere else what it carries is leaked.
 //!
@@ -62,8 +76,24 @@
 //! task that swallows every cancellation aborts the process. Any other task owns what it holds, and one that can't be
 //! ended is leaked, with its stack and what its children have borrowed from that.
 //!
-//! Tests: `tests/task_scope.rs`, `tests/ui/task_scope_child_outlives_its_data.rs` and its neighbours,
+//! A child on another worker borrows in the same way. It counts as ended when its closure and, unless a handle has that, its value have been dropped
+//! over there, and not before; what tells the parent so keeps nothing of the parent's stack. A closure that never begins is dropped before
+//! the scope is over, too.
+//!
+//! Tests: `tests/task_scope.rs`, `tests/workers_scope.rs`, `tests/ui/task_scope_child_outlives_its_data.rs` and its neighbours,
 //! `a_main_task_that_swallows_every_cancellation_aborts_with_a_message`, `a_task_that_swallows_every_cancellation_is_given_up_named_and_leaked`.
+//!
+//! # A thread borrows from a task
+//!
+//! The function of [`unblock_scoped`](crate::unblock_scoped) runs on another thread and borrows from the task that waits for it. The call is
+//! not left before the function has returned and is gone: a cancellation takes it back where it has not begun, and is kept until
+//! it has ended where it has. A task that is leaked keeps its stack, but a thread-local that it has lent goes with its thread; so no run comes
+//! back to its caller, and no thread can end, while such a function is under way, whatever has become of the task. A function that
+//! waits for what only the caller of the run would do later therefore waits for ever.
+//!
+//! Jobs of [executors](crate::executor) and the functions of [`unblock`](crate::unblock) own all that they use.
+//!
+//! Tests: `tests/blocking_scoped.rs`, among them `a_run_does_not_come_back_while_a_task_that_it_leaves_lends_something`.
 //!
 //! # A wait lies on the stack of who waits
 //!
@@ -75,6 +105,14 @@
 //! it, and dropped.
 //!
 //! Tests: `a_node_that_leaves_takes_itself_out_wherever_it_stands`, `a_callback_is_owned_by_the_list_until_it_is_taken_out`.
+//!
+//! Where an operation is awaited as a future ([`AsFuture`](crate::future::AsFuture)) the pinned future is what the stack is elsewhere: its destructor takes the node out, and
+//! one that is leaked keeps its memory, and so its node. A list may then be dropped, or moved, with the node in it: nodes don't point to
+//! their list, and nobody polls such a future again. Nodes may cross threads for that, since what can be reached from two threads
+//! is touched under the lock of the list.
+//!
+//! Tests: `a_future_that_is_leaked_keeps_its_turn_and_nothing_else`, `a_future_is_dropped_while_its_waker_is_called_on_another_thread`,
+//! `a_future_moves_between_threads_from_poll_to_poll`.
 //!
 //! # What threads share
 //!
@@ -92,6 +130,9 @@
 //! | in a task's record: its run and its key, which never change | any thread, while the task can't have left its wait: under the lock of the list |
 //! | all else of a task, its run queue, its timers | its thread |
 //! | the inbox of a run | any thread, under its lock |
+//! | the state of a job, and who waits for it | any thread, under its lock |
+//! | a closure that has not begun, and its place for the result | its owner, which is one thread at a time: who has spawned it, who takes it out of a queue, who begins it |
+//! | the result of a task that has ended | who turns its stage from VALUE into TAKEN, by an atomic operation; a failure, any thread, to read |
 //! | a `Completion` and its callbacks | one thread; no type that has one is `Send` |
 //!
 //! The owner of a `Guarded` enters with plain loads and stores: it writes that it is inside, then reads who the owner is. Who
@@ -105,9 +146,11 @@
 //! comes late finds nobody. No code of users runs under such a lock, neither a destructor nor a `Clone` nor a comparison, and so it is
 //! not entered twice; what is to be dropped is taken out, and dropped without it. Where users' code has to run while a thing changes, as
 //! the comparisons of a [`PriorityQueue`](crate::sync::PriorityQueue) do, that has a mutex of its own, in which nothing waits, and which refuses the
-//! thread that is inside already.
+//! thread that is inside already. The std waker of a future is code of users as well: it is taken out under the lock, and called when
+//! no lock is held any more.
 //!
-//! Tests: `the_first_thread_owns_it_until_another_comes`, `a_second_thread_waits_until_the_owner_has_come_out`,
+//! Tests: `a_waker_is_called_when_the_lock_is_free_so_it_may_use_the_same_queue`,
+//! `a_waker_may_use_the_same_priority_queue_whose_items_are_compared_under_a_lock`, `the_first_thread_owns_it_until_another_comes`, `a_second_thread_waits_until_the_owner_has_come_out`,
 //! `nothing_is_lost_while_the_ownership_ends`, `two_runs_on_two_threads_hand_items_to_each_other`,
 //! `a_task_of_another_run_of_the_thread_is_woken_in_its_own_run`, `cancelled_waiters_of_two_threads_lose_no_turn`.
 //!
@@ -161,6 +204,9 @@
 //! ```
 //!
 //! Tests: `an_outer_yielder_is_refused_in_every_kind_of_inner_stack`, `tests/attack_foreign_stacks.rs`, `tests/task_misuse.rs`.
+//!
+//! While a task polls a future it may not be suspended either, as if in `no_switch`: see [`futures`](super::futures).
+//! Tests: `a_poll_that_wants_to_suspend_is_refused_loudly`, `a_generator_can_not_yield_out_of_a_poll`.
 //!
 //! # Who may be resumed
 //!

@@ -4,9 +4,12 @@ mod accepting;
 mod conversions;
 mod datagram_batch;
 mod eyeballs;
+mod listener;
+mod open_connection;
 mod options;
 mod resolve;
 mod send_file;
+mod server;
 mod tcp_connect;
 mod tcp_connector;
 mod tcp_listener;
@@ -18,8 +21,11 @@ mod udp_socket;
 pub mod unix;
 
 pub use datagram_batch::{Datagram, DatagramBatch, Datagrams};
+pub use listener::Listener;
+pub use open_connection::{TcpReader, TcpWriter, open_connection};
 pub use options::KeepAlive;
 pub use resolve::ToSocketAddrs;
+pub use server::{Server, ServerBuilder, start_server};
 pub use std::net::{
     AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6,
 };
@@ -28,4 +34,4 @@ pub use tcp_listener::{Incoming, TcpListener};
 pub use tcp_socket::TcpSocket;
 pub use tcp_stream::TcpStream;
 pub use udp_socket::UdpSocket;
-pub use unix::{UnixDatagram, UnixListener, UnixStream};
+pub use unix::{UnixDatagram, UnixListener, UnixStream, open_unix_connection, start_unix_server};

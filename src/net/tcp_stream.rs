@@ -15,9 +15,10 @@ use super::tcp_connect::connect_to;
 use super::tcp_connector::TcpConnector;
 use super::transfer::{self, ShortRead};
 use crate::io::{
-    self as streams, Action, OwnedReadHalf, OwnedWriteHalf, ReadHalf, Readiness, ShutDown, Timeouts, Watched,
-    WriteHalf, by_value, named,
+    self as streams, Action, Attempting, OwnedReadHalf, OwnedWriteHalf, ReadHalf, Readiness, ShutDown,
+    Timeouts, Watched, WriteHalf, by_value, named,
 };
+use crate::runtime::operation::Operation;
 use crate::runtime::reactor::Direction;
 
 /// A TCP connection, in the shape of [`std::net::TcpStream`]: operations suspend the task, not the thread.
@@ -188,7 +189,7 @@ impl TcpStream {
     ///
     /// As a read.
     pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        transfer::peek(&self.socket, self.reading("peeks at"), buffer)
+        transfer::peek(&self.socket, self.read_action("peeks at"), buffer)
             .map_err(|error| self.name(error, "peeks at"))
     }
 
@@ -235,6 +236,37 @@ impl TcpStream {
     /// Those of the system.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.std().take_error()
+    }
+
+    /// The operation of a read, for `select!`. Where it loses, nothing was read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cede::{net::{TcpListener, TcpStream}, time::after};
+    /// use std::time::Duration;
+    ///
+    /// cede::run(|| -> std::io::Result<()> {
+    ///     let listener = TcpListener::bind("127.0.0.1:0")?;
+    ///     let stream = TcpStream::connect(listener.local_addr()?)?;
+    ///     let mut buffer = [0; 16];
+    ///     cede::select! {
+    ///         read = stream.reading(&mut buffer) => unreachable!("{read:?}"),
+    ///         _ = after(Duration::from_millis(1)) => Ok(()),
+    ///     }
+    /// })
+    /// # .unwrap();
+    /// ```
+    pub fn reading(&self, buffer: &mut [u8]) -> impl Operation<Output = io::Result<usize>> {
+        let is_empty = buffer.is_empty();
+        Attempting::of(&self.socket, Direction::Read, READS, move |socket| {
+            if is_empty {
+                return Ok(0);
+            }
+            let read = rustix::net::recv(socket, &mut *buffer, transfer::RECEIVE);
+            read.map(|(_, length)| length).map_err(|error| self.name(error.into(), READS))
+        })
+        .at_once_if(is_empty)
     }
 
     /// The operation of waiting until a read would not wait: for `select!`.
@@ -309,23 +341,27 @@ impl TcpStream {
     /// ```
     pub fn send_file(&self, file: impl AsFd, offset: &mut u64, count: Option<u64>) -> io::Result<u64> {
         let count = count.unwrap_or(u64::MAX);
-        send_file::send_file(&self.socket, self.writing(), file.as_fd(), offset, count)
+        send_file::send_file(&self.socket, self.write_action(), file.as_fd(), offset, count)
             .map_err(|error| self.name(error, "sends a file to"))
     }
 
     #[cold]
     fn name(&self, error: io::Error, verb: &str) -> io::Error {
+        if error.kind() == io::ErrorKind::WouldBlock {
+            // It is tried again, and nobody reads its text.
+            return error;
+        }
         match self.peer {
             Some(peer) => named(error, verb, peer),
             None => named(error, verb, self.socket.object()),
         }
     }
 
-    fn reading(&self, verb: &'static str) -> Action {
+    fn read_action(&self, verb: &'static str) -> Action {
         Action { direction: Direction::Read, verb, timeout: self.timeouts.read() }
     }
 
-    fn writing(&self) -> Action {
+    fn write_action(&self) -> Action {
         Action { direction: Direction::Write, verb: WRITES, timeout: self.timeouts.write() }
     }
 }
@@ -352,23 +388,23 @@ fn watch(socket: std::net::TcpStream) -> Watched<std::net::TcpStream> {
 
 impl Read for &TcpStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        transfer::receive(&self.socket, self.reading(READS), buffer, ShortRead::HasEmptied)
+        transfer::receive(&self.socket, self.read_action(READS), buffer, ShortRead::HasEmptied)
             .map_err(|error| self.name(error, READS))
     }
 
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        transfer::receive_vectored(&self.socket, self.reading(READS), buffers, ShortRead::HasEmptied)
+        transfer::receive_vectored(&self.socket, self.read_action(READS), buffers, ShortRead::HasEmptied)
             .map_err(|error| self.name(error, READS))
     }
 }
 
 impl Write for &TcpStream {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        transfer::send(&self.socket, self.writing(), buffer).map_err(|error| self.name(error, WRITES))
+        transfer::send(&self.socket, self.write_action(), buffer).map_err(|error| self.name(error, WRITES))
     }
 
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        transfer::send_vectored(&self.socket, self.writing(), buffers)
+        transfer::send_vectored(&self.socket, self.write_action(), buffers)
             .map_err(|error| self.name(error, WRITES))
     }
 

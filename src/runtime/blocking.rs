@@ -18,7 +18,9 @@
 //!
 //! Jobs and results never run or drop under a lock.
 
-use std::cell::OnceCell;
+mod jobs;
+mod scoped;
+
 use std::fmt;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
@@ -34,13 +36,16 @@ use super::pool::{Busy, Pool, Refusal, Settings, Work};
 use super::scheduler::with_scheduler;
 use super::task::TaskKey;
 use super::waiter::Waiter;
-use crate::atomics::{Condvar, Mutex, MutexGuard, PoisonError, thread};
+use crate::atomics::{Mutex, MutexGuard, PoisonError, thread};
 
 /// How many threads there are at most.
 pub(super) const THREADS_MAX: usize = 256;
 
 /// How long a thread stays that has nothing to do.
 pub(super) const IDLE_MAX: Duration = Duration::from_secs(10);
+
+pub(crate) use jobs::{Jobs, Kind, Ticket};
+pub use scoped::unblock_scoped;
 
 static POOL: LazyLock<Arc<Pool>> = LazyLock::new(|| pool(THREADS_MAX, IDLE_MAX));
 
@@ -92,17 +97,32 @@ pub(crate) fn lend_a_thread(work: Arc<dyn Work>) {
 
 /// As [`unblock`], with an error in place of its own panics.
 pub(crate) fn try_unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
-    if let Some(refusal) = park::refusal() {
-        return Err(io::Error::other(refusal.to_string()));
-    }
-    let (sender, ticket, pool) = with_scheduler(|scheduler| {
-        let outside = &scheduler.outside;
-        (outside.inbox.sender(), outside.jobs.ticket(), outside.jobs.pool())
-    })
-    .ok_or_else(|| io::Error::other(park::Refusal::NoTask.to_string()))?;
+    let (sender, ticket, pool) = outlets(Kind::Owning)?;
     match park::wait(pin!(Unblocking::begin(&pool, f, sender, ticket)))? {
         Ok(value) => Ok(value),
         Err(payload) => panic::resume_unwind(payload),
+    }
+}
+
+/// What a job of the current task needs, which may wait.
+fn outlets(kind: Kind) -> io::Result<(Sender, Ticket, Arc<Pool>)> {
+    if let Some(refusal) = park::refusal() {
+        return Err(io::Error::other(refusal.to_string()));
+    }
+    with_scheduler(|scheduler| {
+        let outside = &scheduler.outside;
+        (outside.inbox.sender(), outside.jobs.ticket(kind), outside.jobs.pool())
+    })
+    .ok_or_else(|| io::Error::other(park::Refusal::NoTask.to_string()))
+}
+
+/// What a task is told whose job is refused.
+fn error_of(reason: &Refusal) -> io::Error {
+    match reason {
+        Refusal::NoThread(error) => {
+            io::Error::new(error.kind(), format!("no thread can be had for a blocking call: {error}"))
+        }
+        _ => io::Error::other("the threads for blocking calls have been ended"),
     }
 }
 
@@ -149,14 +169,7 @@ impl<F: FnOnce() -> T + Send, T: Send> Work for Job<F, T> {
     fn refuse(self: Arc<Self>, reason: &Refusal) {
         let stage = std::mem::replace(&mut *lock(&self.stage), Stage::Running);
         if let Stage::Queued(f, sender, ticket) = stage {
-            let error = match reason {
-                Refusal::NoThread(error) => {
-                    let message = format!("no thread can be had for a blocking call: {error}");
-                    io::Error::new(error.kind(), message)
-                }
-                _ => io::Error::other("the threads for blocking calls have been ended"),
-            };
-            self.finish(Err(error), &sender, &Busy::nowhere());
+            self.finish(Err(error_of(reason)), &sender, &Busy::nowhere());
             drop((f, sender, ticket));
         } else {
             *lock(&self.stage) = Stage::Over;
@@ -242,73 +255,6 @@ impl<F, T> Drop for Unblocking<F, T> {
         let stage = std::mem::replace(&mut *lock(&self.job.stage), Stage::Over);
         // The job, or what came out of it: of users, and so dropped without the lock.
         drop(stage);
-    }
-}
-
-#[derive(Debug, Default)]
-struct Count {
-    under_way: Mutex<usize>,
-    none_left: Condvar,
-}
-
-/// The jobs of one run that are under way.
-#[derive(Debug, Default)]
-pub(crate) struct Jobs {
-    count: Arc<Count>,
-    /// The run's own threads, if it has any.
-    pool: OnceCell<Arc<Pool>>,
-}
-
-/// Held by a job until it is over.
-#[derive(Debug)]
-pub(crate) struct Ticket {
-    count: Arc<Count>,
-}
-
-impl Jobs {
-    /// The run gets threads of its own.
-    pub(super) fn set_pool(&self, threads_max: usize, idle_max: Duration) {
-        let is_first = self.pool.set(pool(threads_max, idle_max)).is_ok();
-        debug_assert!(is_first, "a run has one pool");
-    }
-
-    fn pool(&self) -> Arc<Pool> {
-        Arc::clone(self.pool.get().unwrap_or_else(|| &*POOL))
-    }
-
-    /// For something that ends by itself, as a job does.
-    pub(crate) fn ticket(&self) -> Ticket {
-        *lock(&self.count.under_way) += 1;
-        Ticket { count: Arc::clone(&self.count) }
-    }
-
-    /// Whether there are any.
-    pub(crate) fn any(&self) -> bool {
-        *lock(&self.count.under_way) > 0
-    }
-
-    /// Waits until all are over.
-    pub(crate) fn drain(&self) {
-        let under_way = lock(&self.count.under_way);
-        drop(self.count.none_left.wait_while(under_way, |count| *count > 0));
-    }
-
-    /// The run is over: its own threads go. No jobs are left.
-    pub(super) fn close(&self) {
-        if let Some(pool) = self.pool.get() {
-            pool.close();
-            pool.join();
-        }
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        let mut under_way = lock(&self.count.under_way);
-        *under_way -= 1;
-        if *under_way == 0 {
-            self.count.none_left.notify_all();
-        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! The settings of a run.
 
-use std::cell::Cell;
 use std::env;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -172,25 +171,21 @@ impl Builder {
     /// Makes the runner.
     pub fn build(self) -> Runner {
         let clock = if self.virtual_time { Clock::virtual_from_now() } else { Clock::Real };
-        let slow_step =
-            self.debug.unwrap_or_else(debug_by_default).then(|| self.slow_step.unwrap_or(SLOW_STEP));
-        let scheduler = Scheduler::new(clock, self.stack_size, slow_step);
+        let slow_step = slow_step(self.debug, self.slow_step);
+        let scheduler = Scheduler::new(clock, self.stack_size, slow_step, None);
         if self.blocking_threads_max.is_some() || self.blocking_idle_max.is_some() {
             let threads_max = self.blocking_threads_max.unwrap_or(blocking::THREADS_MAX);
-            scheduler
-                .outside
-                .jobs
-                .set_pool(threads_max, self.blocking_idle_max.unwrap_or(blocking::IDLE_MAX));
+            let idle_max = self.blocking_idle_max.unwrap_or(blocking::IDLE_MAX);
+            scheduler.outside.jobs.set_pool(threads_max, idle_max);
         }
-        Runner {
-            scheduler,
-            on_deadlock: self.on_deadlock,
-            by_itself: self.by_itself.unwrap_or(self.virtual_time),
-            interrupts: self.interrupts,
-            closed: Cell::new(false),
-            context: Cell::new(None),
-        }
+        let by_itself = self.by_itself.unwrap_or(self.virtual_time);
+        Runner::of(scheduler, by_itself, self.interrupts, self.on_deadlock)
     }
+}
+
+/// How long a step may take, in debug mode.
+pub(super) fn slow_step(debug: Option<bool>, limit: Option<Duration>) -> Option<Duration> {
+    debug.unwrap_or_else(debug_by_default).then(|| limit.unwrap_or(SLOW_STEP))
 }
 
 /// What the environment says. Asked once, since runs may be short.

@@ -32,7 +32,9 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 use crate::atomics::{AtomicBool, AtomicU64, Entered, Mutex, MutexGuard, OneAtATime, Ordering, PoisonError};
-use crate::atomics::{fence_all_threads, fence_this_thread, fences_are_to_be_had, hint, thread};
+use crate::atomics::{
+    fence_all_threads, fence_this_thread, fences_are_to_be_had, hint, thread, thread_local,
+};
 
 use super::waker_cell;
 
@@ -43,14 +45,9 @@ const SHARED: u64 = u64::MAX - 1;
 /// The number of a thread as long as it visits: it owns nothing then.
 const VISITOR: u64 = u64::MAX - 2;
 
-#[cfg(not(cede_loom))]
 thread_local! {
     /// The number of the thread; 0 before it has one.
     static THREAD: Cell<u64> = const { Cell::new(0) };
-}
-#[cfg(cede_loom)]
-loom::thread_local! {
-    static THREAD: Cell<u64> = Cell::new(0);
 }
 
 /// See the head of this file.
@@ -90,7 +87,7 @@ impl<T> Guarded<T> {
     /// Takes the lock.
     #[inline(always)]
     pub(crate) fn lock(&self) -> Guard<'_, T> {
-        let me = THREAD.with(Cell::get);
+        let me = THREAD.get();
         if self.owner.load(Ordering::Relaxed) == me {
             debug_assert!(!self.busy.load(Ordering::Relaxed), "the lock is not entered twice");
             self.busy.store(true, Ordering::Relaxed);
@@ -114,8 +111,8 @@ impl<T> Guarded<T> {
     fn lock_slowly(&self) -> Guard<'_, T> {
         let mutex = self.mutex.lock().unwrap_or_else(PoisonError::into_inner);
         match self.owner.load(Ordering::Relaxed) {
-            SHARED => return self.enter(Some(mutex)),
-            UNOWNED if THREAD.with(Cell::get) != VISITOR && fences_are_to_be_had() => {
+            SHARED => return Guard::shared(self, mutex),
+            UNOWNED if THREAD.get() != VISITOR && fences_are_to_be_had() => {
                 // Before the ownership is published, so that whoever ends it finds the owner inside.
                 self.busy.store(true, Ordering::Relaxed);
                 self.owner.store(this_thread(), Ordering::Release);
@@ -137,8 +134,24 @@ impl<T> Guarded<T> {
                 turns += 1;
             }
         }
-        self.enter(Some(mutex))
+        Guard::shared(self, mutex)
     }
+}
+
+impl<'a, T> Guard<'a, T> {
+    /// While it is held, who is woken on another thread is not notified: he would find the lock taken.
+    fn shared(guarded: &'a Guarded<T>, mutex: MutexGuard<'a, ()>) -> Self {
+        waker_cell::begin_deferring();
+        guarded.enter(Some(mutex))
+    }
+}
+
+/// Out of line, so that what the owner does is inlined.
+#[cold]
+#[inline(never)]
+fn unlock_shared(mutex: MutexGuard<'_, ()>) {
+    drop(mutex);
+    waker_cell::end_deferring();
 }
 
 impl<T> Drop for Guard<'_, T> {
@@ -147,10 +160,7 @@ impl<T> Drop for Guard<'_, T> {
         self.guarded.inside.leave(&mut self.inside);
         match self.mutex.take() {
             None => self.guarded.busy.store(false, Ordering::Release),
-            Some(mutex) => {
-                drop(mutex);
-                waker_cell::wake_due();
-            }
+            Some(mutex) => unlock_shared(mutex),
         }
     }
 }
@@ -184,10 +194,10 @@ pub(crate) fn visit<R>(f: impl FnOnce() -> R) -> R {
     struct Restore(u64);
     impl Drop for Restore {
         fn drop(&mut self) {
-            THREAD.with(|thread| thread.set(self.0));
+            THREAD.set(self.0);
         }
     }
-    let _restore = Restore(THREAD.with(|thread| thread.replace(VISITOR)));
+    let _restore = Restore(THREAD.replace(VISITOR));
     f()
 }
 

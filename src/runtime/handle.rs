@@ -13,8 +13,9 @@ use thiserror::Error;
 
 use super::context;
 use super::inbox::Inbox;
-use super::remote::{self, Origin, RemoteJoinHandle};
+use super::remote::{self, Fresh, FreshCall, Given, Origin, RemoteJoinHandle};
 use super::scheduler::{Scheduler, with_scheduler};
+use super::workers::{Gate, Seat};
 use crate::atomics::thread::{self, ThreadId};
 
 /// The run has ended, and takes nothing in any more.
@@ -22,7 +23,8 @@ use crate::atomics::thread::{self, ThreadId};
 #[error("the run has ended")]
 pub struct RunEnded(pub(super) ());
 
-/// A handle of a run, by which any thread gives it tasks and callbacks.
+/// A handle of a run, by which any thread gives it tasks and callbacks. Of a [`Runtime`](crate::Runtime), whichever worker is free takes
+/// them.
 ///
 /// It keeps neither the run alive nor its thread awake. To a run that has nothing left to do it is like a queue or a
 /// lock that is shared with other threads: where the process has any, the run waits for them, and says after a second
@@ -52,16 +54,39 @@ pub struct RunEnded(pub(super) ());
 /// });
 /// ```
 pub struct Handle {
-    inbox: Arc<Inbox>,
-    home: ThreadId,
+    target: Target,
+}
+
+/// What a handle leads to.
+#[derive(Clone)]
+enum Target {
+    /// A run of one thread.
+    Run(Arc<Inbox>, ThreadId),
+    /// The workers of a runtime: the first that is free takes it.
+    Runtime(Arc<Gate>),
 }
 
 impl Handle {
-    /// Of a scheduler of this thread.
+    /// Of a scheduler of this thread, or of the runtime that it belongs to.
     pub(super) fn new(scheduler: &Scheduler) -> Self {
+        if let Some(gate) = scheduler.seat().map(Seat::gate) {
+            return Handle::of_runtime(gate);
+        }
         let inbox = Arc::clone(&scheduler.outside.inbox);
-        inbox.add_handle();
-        Handle { inbox, home: thread::current().id() }
+        Handle::of(Target::Run(inbox, thread::current().id()))
+    }
+
+    /// Of a runtime.
+    pub(super) fn of_runtime(gate: &Arc<Gate>) -> Self {
+        Handle::of(Target::Runtime(Arc::clone(gate)))
+    }
+
+    fn of(target: Target) -> Self {
+        // A runtime waits for other threads in any case, where there are any.
+        if let Target::Run(inbox, _) = &target {
+            inbox.add_handle();
+        }
+        Handle { target }
     }
 
     /// The handle of the run that this is called in: `asyncio.get_running_loop`.
@@ -98,7 +123,7 @@ impl Handle {
     /// ```
     #[track_caller]
     pub fn spawn<T: Send + 'static>(&self, f: impl FnOnce() -> T + Send + 'static) -> RemoteJoinHandle<T> {
-        remote::spawn(self.origin(Location::caller()), move || Ok(f()))
+        self.start(Location::caller(), move || Ok(f()))
     }
 
     /// Starts a task that may fail; see [`spawn`](Handle::spawn) and `cede::try_spawn`. Its error crosses threads, so
@@ -109,7 +134,7 @@ impl Handle {
         T: Send + 'static,
         E: Into<Box<dyn Error + Send + Sync>> + 'static,
     {
-        remote::spawn(self.origin(Location::caller()), move || f().map_err(Into::into))
+        self.start(Location::caller(), move || f().map_err(Into::into))
     }
 
     /// Has the run call a function in its next tick, on any thread: `loop.call_soon_threadsafe`. It is no task: it
@@ -120,29 +145,54 @@ impl Handle {
     ///
     /// When the run has ended. The function is dropped.
     pub fn call_soon(&self, f: impl FnOnce() + Send + 'static) -> Result<(), RunEnded> {
-        self.inbox.call(Box::new(context::carry(f))).map_err(|_dropped| RunEnded(()))
+        let call = Box::new(context::carry(f));
+        let refused = match &self.target {
+            Target::Run(inbox, _) => inbox.call(call).is_err(),
+            Target::Runtime(gate) => gate.push(Fresh::Call(FreshCall(call))).is_err(),
+        };
+        if refused { Err(RunEnded(())) } else { Ok(()) }
     }
 
-    fn origin(&self, spawned_at: &'static Location<'static>) -> Origin {
-        Origin { inbox: Arc::clone(&self.inbox), home: self.home, spawned_at }
+    fn start<T: Send + 'static>(
+        &self,
+        spawned_at: &'static Location<'static>,
+        body: impl FnOnce() -> Given<T> + Send + 'static,
+    ) -> RemoteJoinHandle<T> {
+        match &self.target {
+            Target::Run(inbox, home) => {
+                let origin = Origin { home: Some(*home), runtime: 0, spawned_at, observed: false };
+                remote::send(inbox, origin, body)
+            }
+            Target::Runtime(gate) => {
+                let origin = Origin { home: None, runtime: gate.number(), spawned_at, observed: false };
+                let (unbegun, handle) = remote::make(origin, None, body);
+                // What comes back is dropped, and tells that the run has ended.
+                drop(gate.push(Fresh::Task(unbegun)));
+                handle
+            }
+        }
     }
 }
 
 impl Clone for Handle {
     fn clone(&self) -> Self {
-        self.inbox.add_handle();
-        Handle { inbox: Arc::clone(&self.inbox), home: self.home }
+        Handle::of(self.target.clone())
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.inbox.remove_handle();
+        if let Target::Run(inbox, _) = &self.target {
+            inbox.remove_handle();
+        }
     }
 }
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle").field("home", &self.home).finish_non_exhaustive()
+        match &self.target {
+            Target::Run(_, home) => f.debug_struct("Handle").field("home", home).finish_non_exhaustive(),
+            Target::Runtime(gate) => f.debug_struct("Handle").field("runtime", gate).finish_non_exhaustive(),
+        }
     }
 }

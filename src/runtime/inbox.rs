@@ -16,6 +16,10 @@
 //! while the scheduler is awake. Nothing is lost: whoever pushes does so before it looks at the state; the scheduler sets
 //! ASLEEP before it looks at the queue a last time. All four are sequentially consistent, so one of the two sees the other.
 //!
+//! The notification is a system call, and a task is woken under the lock of what it has waited for. Who wakes one so claims the
+//! notification there, and makes it when the lock is free ([`notify_soon`](super::waker_cell::notify_soon)): else whoever is woken would find
+//! the lock taken, and sleep again.
+//!
 //! The sleep is a wait for the OS, which is notified through the reactor, or a nap, where there is none and nothing
 //! needs one: then the thread is parked.
 //!
@@ -176,18 +180,46 @@ impl Inbox {
         Ok(())
     }
 
+    /// Has the scheduler look at what is not in its inbox, and not sleep before it has.
+    pub(super) fn poke(&self) {
+        self.any.store(true, Ordering::SeqCst);
+        self.notify();
+    }
+
     /// Has the scheduler look whether anything can still happen: somebody has gone who might have woken a task.
     pub(crate) fn look_again(&self) {
         self.notify();
     }
 
+    /// As [`wake`](Inbox::wake), without ending the sleep that is going on: gives whether that is left to the caller, who must
+    /// [`ring`](Inbox::ring) soon.
+    #[must_use]
+    pub(super) fn wake_quietly(&self, task: TaskKey) -> bool {
+        let mut queue = self.lock();
+        if queue.closed {
+            return false;
+        }
+        queue.messages.push_back(Message::Wake(task));
+        self.any.store(true, Ordering::SeqCst);
+        drop(queue);
+        self.claim_notification()
+    }
+
     /// Ends the sleep that is going on, if there is one.
     fn notify(&self) {
-        let slept = self.state.compare_exchange(ASLEEP, NOTIFIED, Ordering::SeqCst, Ordering::SeqCst);
-        if slept.is_err() {
-            return;
+        if self.claim_notification() {
+            self.ring();
         }
-        // Its thread sleeps, and so makes no reactor meanwhile: what there is says how it sleeps.
+    }
+
+    /// Whether the scheduler sleeps, and the caller is the one to end that.
+    fn claim_notification(&self) -> bool {
+        self.state.compare_exchange(ASLEEP, NOTIFIED, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+
+    /// Ends a sleep. It may have ended by itself meanwhile: then a later one may end early, which does no harm.
+    pub(super) fn ring(&self) {
+        // Its thread slept when this was claimed. Who has made a reactor since has been awake since.
         match (self.notifier.get(), self.sleeper.get()) {
             (Some(notifier), _) => notifier.notify(),
             (None, Some(sleeper)) => sleeper.unpark(),

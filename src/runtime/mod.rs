@@ -3,6 +3,7 @@
 //! Read `wait_list` and `task` first, then `scheduler`, then `park`. Nothing here knows of sockets, and of the reactor only
 //! `scheduler` knows.
 
+mod addresses;
 pub(crate) mod blocking;
 mod builder;
 pub(crate) mod callback;
@@ -23,7 +24,7 @@ pub(crate) mod park;
 pub(crate) mod pool;
 mod prefetch;
 pub(crate) mod reactor;
-mod remote;
+pub(crate) mod remote;
 pub(crate) mod report;
 mod run_queue;
 mod runner;
@@ -36,8 +37,9 @@ pub(crate) mod wait_list;
 pub(crate) mod waiter;
 pub(crate) mod waker_cell;
 pub(crate) mod with_deadline;
+mod workers;
 
-pub use blocking::unblock;
+pub use blocking::{unblock, unblock_scoped};
 pub use builder::{Builder, OnDeadlock};
 pub use handle::{Handle, RunEnded};
 pub use operation::Operation;
@@ -45,6 +47,7 @@ pub use park::yield_now;
 pub use remote::{RemoteJoinError, RemoteJoinHandle, RemoteJoining};
 pub use report::{Deadlock, StuckTask, TaskReport, set_task_hook, take_task_hook};
 pub use runner::{RunError, Runner, run};
+pub use workers::{Runtime, RuntimeBuilder, spawn_on_each, worker, workers};
 
 #[doc(hidden)]
 pub use operation::CancelWait;

@@ -37,11 +37,11 @@ type Hear<'a> = &'a mut dyn FnMut(Message);
 
 impl Outside {
     /// `portable`: the reactor is to use what all systems have.
-    pub(super) fn new(portable: bool) -> Self {
+    pub(super) fn new(portable: bool, inbox: Arc<Inbox>) -> Self {
         Outside {
             reactor: OnceCell::new(),
             portable,
-            inbox: Inbox::new(),
+            inbox,
             jobs: Jobs::default(),
             budget: Budget::default(),
             entries_since_look: Cell::new(0),
@@ -131,6 +131,33 @@ impl Outside {
         Ok(())
     }
 
+    /// Waits, as a worker does, until anything comes, whoever it is from, or the time is over, and takes it.
+    pub(super) fn rest(&self, timeout: Option<Duration>, expects: bool, hear: Hear<'_>) -> io::Result<bool> {
+        self.await_anything(timeout, expects)?;
+        self.inbox.drain(hear);
+        Ok(true)
+    }
+
+    /// The same, and leaves it where it is. `expects`: without a time, somebody has said that he will send something; then the last of
+    /// those who have wakes it, too.
+    pub(super) fn await_anything(&self, timeout: Option<Duration>, expects: bool) -> io::Result<()> {
+        self.entries_since_look.set(0);
+        let longest = timeout.unwrap_or(Duration::MAX);
+        if self.reactor.get().is_none() && !self.inbox.needs_reactor(Some(longest)) {
+            self.inbox.nap(longest);
+        } else {
+            let reactor = self.reactor()?;
+            if self.inbox.begin_sleep() {
+                // As in `sleep`.
+                let may_sleep = timeout.is_some() || !expects || self.can_speak();
+                let result = if may_sleep { reactor.wait(timeout) } else { Ok(()) };
+                self.inbox.end_sleep();
+                result?;
+            }
+        }
+        Ok(())
+    }
+
     fn sleep(&self, timeout: Option<Duration>, hear: Hear<'_>) -> io::Result<bool> {
         if self.reactor.get().is_none() && !self.inbox.needs_reactor(timeout) {
             // A message may be left whose sender has gone.
@@ -161,10 +188,10 @@ impl Outside {
     }
 }
 
-/// Whether the process has threads that are neither this one nor such of pools as have nothing to do. Yes where the system does not
-/// tell.
-pub(super) fn has_other_threads() -> bool {
-    let own = 1 + super::pool::quiet_threads();
+/// Whether the process has threads that are neither one of these workers nor such of pools as have nothing to do. Yes where the
+/// system does not tell.
+pub(super) fn has_other_threads(workers: usize) -> bool {
+    let own = workers + super::pool::quiet_threads();
     let threads = std::fs::read_dir("/proc/self/task").map(Iterator::count);
     !threads.is_ok_and(|threads| threads <= own)
 }

@@ -351,13 +351,15 @@ impl Pool {
         }
     }
 
-    /// Waits until the threads are gone, for which it has to be closed. Not for a thread of the pool itself.
+    /// Waits until the threads are gone, for which it has to be closed. Not for work of the pool itself.
     pub(crate) fn join(&self) {
         let state = lock(&self.state);
         let waited = self.gone.wait_while(state, |state| state.alive > 0);
         let handles = std::mem::take(&mut waited.unwrap_or_else(PoisonError::into_inner).handles);
-        for handle in handles {
-            // They have come to their end, and catch what panics before.
+        let me = thread::current().id();
+        // One may be this thread, which has come to its end too: its locals are being dropped.
+        for handle in handles.into_iter().filter(|handle| handle.thread().id() != me) {
+            // They catch what panics before their end.
             let _ = handle.join();
         }
     }

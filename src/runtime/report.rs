@@ -181,6 +181,7 @@ fn nobody_asked(failure: &Failure) -> Option<String> {
     Some(match failure {
         Failure::Cancelled | Failure::CancelledError => return None,
         Failure::Error(error) => failed_unobserved(&**error),
+        Failure::Crossed(error) => failed_unobserved(&**error),
         Failure::Panicked(panic) => format!("panicked and nobody asked: {}", panic.message),
     })
 }
@@ -199,7 +200,7 @@ fn text_of(error: &dyn Error) -> Option<String> {
 }
 
 /// The same for one whose result was for another thread.
-pub(super) fn unobserved_remote(name: &str, spawned_at: &'static Location<'static>, error: &RemoteJoinError) {
+pub(crate) fn unobserved_remote(name: &str, spawned_at: &'static Location<'static>, error: &RemoteJoinError) {
     let message = match error.panic_message() {
         Some(text) => format!("panicked and nobody asked: {text}"),
         None => failed_unobserved(error),
@@ -286,6 +287,20 @@ impl Culprit {
             None => format!("failed {why}, with an error whose Display panicked"),
         });
     }
+}
+
+/// The error of a task that has run elsewhere can't be given to who waited for it. `why` says why.
+pub(crate) fn lost_remote(
+    name: String,
+    spawned_at: &'static Location<'static>,
+    why: &str,
+    error: &RemoteJoinError,
+) {
+    let message = match text_of(error) {
+        Some(text) => format!("failed {why}: {text}"),
+        None => format!("failed {why}, with an error whose Display panicked"),
+    };
+    report(&TaskReport { name, spawned_at: Some(spawned_at), message });
 }
 
 /// Drops something that users may have given a destructor, where a panic must not go on: `what` says of what it was.

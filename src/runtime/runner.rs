@@ -20,9 +20,10 @@ use super::interrupt::{self, Interrupts};
 use super::outcome::OutcomeOf;
 use super::outside;
 use super::report::{self, Deadlock};
-use super::scheduler::{Entered, Scheduler};
+use super::scheduler::{Entered, Scheduler, with_scheduler};
 use super::shutdown::Pass;
 use super::task::{AnyTask, Failure, Task, TaskKey};
+use super::workers::{self, Seat};
 use crate::coroutine::{self, Extent};
 
 /// Why a run gave no value.
@@ -42,6 +43,9 @@ pub enum RunError {
     /// A run is under way on this thread.
     #[error("a run is under way on this thread: spawn a task in it, or use another thread")]
     Nested,
+    /// A run of this [`Runtime`](super::Runtime) is under way.
+    #[error("a run of this runtime is under way on another thread: give it work by a handle")]
+    Busy,
     /// The thread's locals are being destroyed.
     #[error("this thread is ending and its locals are being destroyed: nothing can be run on it any more")]
     ThreadExiting,
@@ -114,6 +118,23 @@ impl Runner {
         Builder::default()
     }
 
+    /// The runner of a scheduler.
+    pub(super) fn of(
+        scheduler: Rc<Scheduler>,
+        by_itself: bool,
+        interrupts: bool,
+        on_deadlock: Option<DeadlockHook>,
+    ) -> Self {
+        Runner {
+            scheduler,
+            on_deadlock,
+            by_itself,
+            interrupts,
+            closed: Cell::new(false),
+            context: Cell::new(None),
+        }
+    }
+
     /// A handle of this runner, by which other threads can give it work: for its next run where none is under way.
     pub fn handle(&self) -> Handle {
         Handle::new(&self.scheduler)
@@ -138,7 +159,7 @@ impl Runner {
         self.run_at(Location::caller(), main)
     }
 
-    fn run_at<T>(
+    pub(super) fn run_at<T>(
         &self,
         made_at: &'static Location<'static>,
         main: impl FnOnce() -> T,
@@ -219,7 +240,7 @@ impl Runner {
     }
 
     /// One more tick, which does not wait. What goes wrong in it comes again in the next run, if there is one.
-    fn breathe(&self) {
+    pub(super) fn breathe(&self) {
         self.scheduler.call_soon(Callback::new(&self.scheduler, Box::new(|| {})));
         let _ = self.scheduler.tick_apart();
     }
@@ -236,13 +257,13 @@ impl Runner {
             // Of a thread that has ended meanwhile.
             return Ok(());
         }
-        let deadlock = Deadlock::of(&self.scheduler);
+        let deadlock = workers::deadlock(&self.scheduler);
         if self.ask(&deadlock) { Ok(()) } else { Err(RunError::Deadlock(deadlock)) }
     }
 
     /// A tick while tasks are being ended. Gives false when nothing can happen any more, after the hook was asked if it
     /// is to be, or when that depends on other threads and nothing has come for a while.
-    fn wind_down(&self, said: &mut bool, asks: bool) -> bool {
+    pub(super) fn wind_down(&self, said: &mut bool, asks: bool) -> bool {
         match self.scheduler.tick_apart() {
             Ok(true) => true,
             Ok(false) if self.may_be_woken_from_elsewhere() => {
@@ -257,9 +278,10 @@ impl Runner {
 
     /// Nothing can happen here any more, save that a thread which this run knows nothing of wakes a task.
     fn may_be_woken_from_elsewhere(&self) -> bool {
+        let seat = self.scheduler.seat();
         !self.by_itself
             && (self.scheduler.waits_for_other_threads() || self.scheduler.outside.inbox.has_handles())
-            && outside::has_other_threads()
+            && outside::has_other_threads(seat.map_or(1, Seat::workers))
     }
 
     /// Waits until anything comes, or for no reason. Gives false when the time is over, and says so once.
@@ -378,18 +400,13 @@ impl Runner {
     }
 
     /// Makes this the run of the thread, where that is possible.
-    fn enter(&self) -> Result<Entered<'_>, RunError> {
-        if coroutine::thread_is_exiting() {
-            return Err(RunError::ThreadExiting);
-        }
-        if thread::panicking() {
-            return Err(RunError::Unwinding);
-        }
+    pub(super) fn enter(&self) -> Result<Entered<'_>, RunError> {
+        may_begin()?;
         self.scheduler.enter().ok_or(RunError::Nested)
     }
 
     /// Leaves the tasks that have not ended where they are, and tells who can be told.
-    fn leave(&self, tell: fn(&dyn AnyTask)) {
+    pub(super) fn leave(&self, tell: fn(&dyn AnyTask)) {
         for task in self.scheduler.all_tasks() {
             tell(&*task);
             task.give_up();
@@ -399,9 +416,20 @@ impl Runner {
     }
 }
 
+/// Whether a run may begin on this thread.
+pub(super) fn may_begin() -> Result<(), RunError> {
+    if coroutine::thread_is_exiting() {
+        return Err(RunError::ThreadExiting);
+    }
+    if thread::panicking() {
+        return Err(RunError::Unwinding);
+    }
+    if with_scheduler(|_| ()).is_some() { Err(RunError::Nested) } else { Ok(()) }
+}
+
 /// Ends the process when the scheduler is left by an unwind: its tasks are suspended, may lend their stacks to each
 /// other, and nobody would be there to end them in order.
-struct AbortOnUnwind;
+pub(super) struct AbortOnUnwind;
 
 impl Drop for AbortOnUnwind {
     fn drop(&mut self) {

@@ -11,6 +11,7 @@
 //! - No user code runs or is dropped while one of the cells is borrowed.
 //! - The slab of tasks owns every task that has not ended; the run queue only names them.
 
+mod fresh;
 mod step;
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use super::addresses::{self, Listed};
 use super::callback::Callback;
 use super::clock::Clock;
 use super::completion::Completion;
@@ -37,6 +39,7 @@ use super::task::{AnyTask, Identity, StackSize, State, TaskCore, TaskKey};
 pub(crate) use super::timers::Action;
 use super::timers::{TimerKey, Timers, What};
 use super::waker_cell;
+use super::workers::Seat;
 
 /// Something to do in a tick. Two words, which travel in registers: entries that are put together in memory and copied
 /// at once cost several times as much, since the copy has to wait for the parts.
@@ -72,6 +75,8 @@ pub(crate) struct Scheduler {
     free: Cell<u32>,
     live: Cell<usize>,
     next_id: Cell<u64>,
+    /// From one number to the next.
+    id_step: u64,
     current: Cell<Option<NonNull<TaskCore>>>,
     stack_size: Option<usize>,
     /// In debug mode: how long a step may take.
@@ -81,6 +86,9 @@ pub(crate) struct Scheduler {
     interrupts: Cell<u32>,
     /// The OS and other threads.
     pub(crate) outside: Outside,
+    /// Where it is one of the workers of a runtime.
+    seat: Option<Seat>,
+    _listed: Listed,
 }
 
 thread_local! {
@@ -104,6 +112,8 @@ impl Entered<'_> {
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         debug_assert!(ptr::eq(CURRENT.get(), self.scheduler));
+        // Whoever called may let go of what the tasks have lent to other threads.
+        self.scheduler.outside.jobs.drain_lending();
         CURRENT.set(ptr::null());
         let left = context::swap_loose(self.outside.take());
         drop(left);
@@ -126,10 +136,18 @@ pub(super) fn current<'a>() -> Option<&'a Scheduler> {
 }
 
 impl Scheduler {
-    pub(super) fn new(clock: Clock, stack_size: Option<usize>, slow_step: Option<Duration>) -> Rc<Self> {
+    pub(super) fn new(
+        clock: Clock,
+        stack_size: Option<usize>,
+        slow_step: Option<Duration>,
+        seat: Option<Seat>,
+    ) -> Rc<Self> {
         static NEXT_SERIAL: AtomicU32 = AtomicU32::new(1);
+        let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed);
+        let inbox = fresh::inbox_of(seat.as_ref());
+        let (first_id, id_step) = fresh::numbers(seat.as_ref());
         Rc::new_cyclic(|me| Scheduler {
-            serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
+            serial,
             me: Weak::clone(me),
             ready: RunQueue::new(),
             timers: RefCell::new(Timers::new()),
@@ -137,19 +155,22 @@ impl Scheduler {
             tasks: RefCell::new(Vec::new()),
             free: Cell::new(NO_PLACE),
             live: Cell::new(0),
-            next_id: Cell::new(1),
+            next_id: Cell::new(first_id),
+            id_step,
             current: Cell::new(None),
             stack_size,
             slow_step,
             main: Cell::new(None),
             interrupts: Cell::new(0),
-            outside: Outside::new(false),
+            _listed: addresses::list(serial, &inbox),
+            outside: Outside::new(false, inbox),
+            seat,
         })
     }
 
     #[cfg(test)]
     pub(super) fn for_test() -> Rc<Self> {
-        Scheduler::new(Clock::Real, None, None)
+        Scheduler::new(Clock::Real, None, None, None)
     }
 
     pub(crate) fn downgrade(&self) -> Weak<Self> {
@@ -168,7 +189,7 @@ impl Scheduler {
 
     /// The record of a task that is about to be made.
     pub(crate) fn record(&self, name: Option<&str>, spawned_at: &'static Location<'static>) -> TaskCore {
-        let id = self.next_id.replace(self.next_id.get() + 1);
+        let id = self.next_id.replace(self.next_id.get() + self.id_step);
         TaskCore {
             frame: Cell::new(None),
             state: Cell::new(State::Fresh),
@@ -349,12 +370,15 @@ impl Scheduler {
         self.queue_due_timers();
         if let Some(limit) = self.slow_step {
             self.carry_out_timed(limit);
-            return Ok(true);
+        } else {
+            for _ in 0..self.ready.len() {
+                let Some(entry) = self.ready.pop() else { break };
+                self.fetch_ahead();
+                self.carry_out(entry);
+            }
         }
-        for _ in 0..self.ready.len() {
-            let Some(entry) = self.ready.pop() else { break };
-            self.fetch_ahead();
-            self.carry_out(entry);
+        if let Some(seat) = &self.seat {
+            self.run_fresh(seat, entries);
         }
         Ok(true)
     }
@@ -373,6 +397,9 @@ impl Scheduler {
             self.outside.look(&mut hear)?;
             waker_cell::wake_due();
             return Ok(true);
+        }
+        if let Some(seat) = &self.seat {
+            return self.hear_outside_as_worker(seat);
         }
         self.ready.give_back();
         let deadline = self.timers.borrow_mut().next_deadline();
@@ -395,6 +422,10 @@ impl Scheduler {
 
     /// Whether a task waits for something that other threads can bring about.
     pub(super) fn waits_for_other_threads(&self) -> bool {
+        if self.seat.is_some() {
+            // Those of the other workers can't be asked; what tasks of several workers share is such a thing, as a rule.
+            return true;
+        }
         let tasks = self.tasks.borrow();
         let mut waiting = tasks.iter().filter_map(|place| place.task.as_ref()?.core().waiting());
         waiting.any(|waiting| !waiting.is_local())
@@ -402,11 +433,15 @@ impl Scheduler {
 
     /// Whether time or anything outside that is known of may wake a task.
     pub(super) fn expects_anything(&self) -> bool {
-        self.timers.borrow().len() > 0 || self.outside.can_speak()
+        let others = self.seat.as_ref().is_some_and(|seat| !seat.is_alone());
+        others || self.timers.borrow().len() > 0 || self.outside.can_speak()
     }
 
     /// Waits until another thread wakes a task. Gives false when the time is over first.
     pub(super) fn wait_for_other_threads(&self, timeout: Option<Duration>) -> io::Result<bool> {
+        if let Some(seat) = &self.seat {
+            return self.doze(seat, timeout);
+        }
         let mut heard = false;
         self.outside.wait_for_threads(timeout, &mut |message| {
             heard = true;

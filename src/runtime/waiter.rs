@@ -11,7 +11,7 @@ use std::ptr::{self, NonNull};
 
 use super::scheduler::{self, Scheduler};
 use super::task::{TaskCore, TaskKey};
-use super::waker_cell::WakerCell;
+use super::waker_cell::{self, WakerCell};
 
 const _: () = assert!(align_of::<TaskCore>() > 1 && align_of::<WakerCell>() > 1);
 
@@ -89,5 +89,8 @@ impl Waiter {
 fn wake_elsewhere(task: &TaskCore) {
     // SAFETY: the scheduler of a task that has not ended is alive. Of it and of the task only what never changes is read.
     let scheduler: &Scheduler = unsafe { &*task.scheduler };
-    scheduler.outside.inbox.wake(task.key.get());
+    let inbox = &scheduler.outside.inbox;
+    if inbox.wake_quietly(task.key.get()) {
+        waker_cell::notify_soon(inbox);
+    }
 }

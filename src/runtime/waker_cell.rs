@@ -14,24 +14,63 @@
 //! their nodes into one, since they come as [visitors](super::guarded::visit), for whom it is shared. So tasks among themselves
 //! pay nothing for this.
 //!
+//! Who holds another lock around that of what is waited for, as a priority queue does, has them held back ([`HoldWakers`]).
+//!
+//! So it is with the system call that ends the sleep of another run: whoever that wakes would find the lock taken.
+//!
 //! The cell stays in place as long as the wait is registered: it is a part of the future, which is pinned, and withdraws the wait before
 //! it goes. It is rung under the lock that withdrawing takes.
 
 use std::cell::{Cell, RefCell};
-use std::marker::PhantomPinned;
+use std::marker::{PhantomData, PhantomPinned};
 use std::mem::ManuallyDrop;
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Waker;
 
+use super::inbox::Inbox;
 use super::report;
 use super::waiter::Waiter;
+use crate::atomics::{Mutex, MutexGuard, PoisonError, thread_local};
 
 thread_local! {
     /// Whether any are due: looked at often.
     static ANY_DUE: Cell<bool> = const { Cell::new(false) };
+    /// How many are on the stack that hold a lock, under which nothing is to be called.
+    static HOLDS: Cell<u32> = const { Cell::new(0) };
     /// Empty but for moments. Without a destructor, so that it is there for as long as the thread is.
     static DUE: ManuallyDrop<RefCell<Vec<Waker>>> = const { ManuallyDrop::new(RefCell::new(Vec::new())) };
+    /// How many locks are held under which somebody may be woken.
+    static DEFERRING: Cell<u32> = const { Cell::new(0) };
+    /// A run of another thread that sleeps and has a message. The same holds.
+    static TO_NOTIFY: ManuallyDrop<Cell<Option<Arc<Inbox>>>> = const { ManuallyDrop::new(Cell::new(None)) };
+}
+
+/// From here on sleeps of other runs are not ended by this thread before [`end_deferring`], which comes soon, on the same thread, when the
+/// lock under which somebody is woken is free. The two may nest.
+#[inline]
+pub(crate) fn begin_deferring() {
+    DEFERRING.set(DEFERRING.get() + 1);
+}
+
+/// See [`begin_deferring`]. Calls the wakers that are due, too.
+#[inline]
+pub(crate) fn end_deferring() {
+    DEFERRING.set(DEFERRING.get() - 1);
+    wake_due();
+}
+
+/// Ends the sleep of another thread's run, which the caller has claimed to do: when nothing is locked any more, or now.
+#[cold]
+pub(super) fn notify_soon(inbox: &Arc<Inbox>) {
+    if DEFERRING.get() == 0 {
+        return inbox.ring();
+    }
+    let before = TO_NOTIFY.with(|slot| slot.replace(Some(Arc::clone(inbox))));
+    ANY_DUE.set(true);
+    if let Some(before) = before {
+        before.ring();
+    }
 }
 
 /// See the head of this file.
@@ -96,10 +135,35 @@ pub(crate) fn wake_due() {
     }
 }
 
+/// As long as this lives no waker is called on this thread; those that are due by then are called as it goes. For who holds a lock
+/// around the lock of what is waited for. It stays on its stack, and nothing suspends meanwhile.
+#[derive(Debug)]
+pub(crate) struct HoldWakers(PhantomData<*const ()>);
+
+impl HoldWakers {
+    pub(crate) fn new() -> Self {
+        HOLDS.set(HOLDS.get() + 1);
+        HoldWakers(PhantomData)
+    }
+}
+
+impl Drop for HoldWakers {
+    fn drop(&mut self) {
+        HOLDS.set(HOLDS.get() - 1);
+        wake_due();
+    }
+}
+
 #[cold]
 #[inline(never)]
 fn wake_all_due() {
+    if HOLDS.get() > 0 {
+        return;
+    }
     ANY_DUE.set(false);
+    if let Some(inbox) = TO_NOTIFY.with(|slot| slot.take()) {
+        inbox.ring();
+    }
     let due = DUE.with(|due| due.take());
     for waker in due {
         report::calling("a waker", || waker.wake());

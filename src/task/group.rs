@@ -13,17 +13,19 @@
 //! task that owns the group is cancelled once, so that its body does not wait for what will not come. That one
 //! request is taken back at the exit. A child's own cancellation is no failure.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use pin_project_lite::pin_project;
 
 use super::builder::Builder;
+use super::crowd::{self, Crowd};
 use super::group_error::GroupError;
 use super::handle::TaskRef;
 use super::join::{JoinError, JoinHandle};
@@ -33,6 +35,7 @@ use crate::runtime::callback::Callback;
 use crate::runtime::operation::{Operation, sealed};
 use crate::runtime::outcome::call_at_end;
 use crate::runtime::park::{self, Wake};
+use crate::runtime::remote::{ChildFailure, RemoteJoinHandle};
 use crate::runtime::report::Culprit;
 use crate::runtime::scheduler::with_scheduler;
 use crate::runtime::signals::Signals;
@@ -65,23 +68,38 @@ pub(super) struct GroupCore {
     abandoned: Cell<bool>,
     /// The parent, while it waits for the children.
     waiters: List,
+    /// Its children that may run on other workers, once there was one.
+    crowd: OnceCell<Arc<Crowd>>,
 }
 
 /// An error of a group, and whose it is: a child's, or the body's.
 struct Failed {
     error: JoinError,
-    child: Option<Culprit>,
+    culprit: Option<Whose>,
+}
+
+enum Whose {
+    Child(Culprit),
+    /// A child that has run on any worker.
+    Elsewhere(ChildFailure),
 }
 
 impl Failed {
     fn of(child: &TaskCore, failure: Failure) -> Self {
-        Failed { error: JoinError::from_failure(failure), child: Some(Culprit::of(child)) }
+        Failed { error: JoinError::from_failure(failure), culprit: Some(Whose::Child(Culprit::of(child))) }
+    }
+
+    fn of_crowd(failure: ChildFailure) -> Self {
+        let error = JoinError::from_failure(failure.error.clone().into_failure());
+        Failed { error, culprit: Some(Whose::Elsewhere(failure)) }
     }
 
     /// Tells the hook of one that nobody will be given. `why`: what became of the group.
     fn report(self, why: &str) {
-        if let Some(child) = self.child {
-            child.report_lost(why, &self.error);
+        match self.culprit {
+            Some(Whose::Child(child)) => child.report_lost(why, &self.error),
+            Some(Whose::Elsewhere(failure)) => failure.report_lost(why),
+            None => {}
         }
     }
 }
@@ -105,7 +123,17 @@ impl GroupCore {
             parent_requested: Cell::new(false),
             abandoned: Cell::new(false),
             waiters: List::new(),
+            crowd: OnceCell::new(),
         })
+    }
+
+    /// Its children that may run on other workers.
+    pub(super) fn crowd(self: &Rc<Self>) -> &Arc<Crowd> {
+        self.crowd.get_or_init(|| crowd::of(self, self.aborting.get()))
+    }
+
+    fn crowd_has_children(&self) -> bool {
+        self.crowd.get().is_some_and(|crowd| crowd.has_children())
     }
 
     /// Adds a child. Where the group takes none, the child has ended already, with an error.
@@ -140,8 +168,8 @@ impl GroupCore {
     }
 
     /// Why it takes no more tasks, if it does not.
-    fn refusal(&self) -> Option<SpawnError> {
-        if self.exiting.get() && self.children.borrow().is_empty() {
+    pub(super) fn refusal(&self) -> Option<SpawnError> {
+        if self.exiting.get() && !self.has_children() {
             Some(SpawnError::Finished)
         } else {
             self.aborting.get().then_some(SpawnError::ShuttingDown)
@@ -149,7 +177,7 @@ impl GroupCore {
     }
 
     pub(super) fn has_children(&self) -> bool {
-        !self.children.borrow().is_empty()
+        !self.children.borrow().is_empty() || self.crowd_has_children()
     }
 
     fn child_ended(&self, id: u64) {
@@ -168,6 +196,11 @@ impl GroupCore {
         }
         let failed = Failed::of(child.core(), failure);
         self.errors.borrow_mut().push(failed);
+        self.child_failed();
+    }
+
+    /// The first child has failed: ends the others, and the parent's body.
+    pub(super) fn child_failed(&self) {
         if !self.aborting.get() && !self.parent_requested.get() {
             self.abort();
             self.parent_requested.set(true);
@@ -186,6 +219,9 @@ impl GroupCore {
                 scheduler.cancel(child.core());
             }
         });
+        if let Some(crowd) = self.crowd.get() {
+            crowd.abort();
+        }
     }
 
     /// Waits for the children and says how the group ended. `Err(None)` is a cancellation of the parent.
@@ -195,9 +231,10 @@ impl GroupCore {
         if !matches!(left, Left::Normally) && !self.aborting.get() {
             self.abort();
         }
-        while !self.children.borrow().is_empty() {
-            let (wake, _) =
-                park::wait_once(pin!(AllEnded { group: self, node: Node::default() }), |_| Some(()));
+        while self.has_children() {
+            let crowd_node = Node::default();
+            let all_ended = pin!(AllEnded { group: self, node: Node::default(), crowd_node });
+            let (wake, _) = park::wait_once(all_ended, |_| Some(()));
             if wake == Wake::Cancelled && !self.aborting.get() {
                 cancelled = true;
                 self.abort();
@@ -206,6 +243,10 @@ impl GroupCore {
         let parent = with_scheduler(|scheduler| scheduler.task(self.parent)).flatten();
         let parent = parent.as_ref().map(|parent| parent.core());
         let mut errors = self.errors.take();
+        if let Some(crowd) = self.crowd.get() {
+            crowd::forget(crowd);
+            errors.extend(crowd.take_errors().into_iter().map(Failed::of_crowd));
+        }
         if let Some(parent) = parent
             && self.parent_requested.get()
             && parent.uncancel() == 0
@@ -219,7 +260,7 @@ impl GroupCore {
         }
         let panicked = matches!(left, Left::Panicked);
         if let Left::Failed(error) = left {
-            errors.push(Failed { error, child: None });
+            errors.push(Failed { error, culprit: None });
         }
         if errors.is_empty() && !panicked {
             return Ok(());
@@ -249,8 +290,19 @@ impl GroupCore {
         if self.has_children() {
             self.abort();
         }
+        if let Some(crowd) = self.crowd.get() {
+            crowd.abandon();
+        }
         for failed in self.errors.take() {
             failed.report("in a group that nobody joined");
+        }
+    }
+}
+
+impl Drop for GroupCore {
+    fn drop(&mut self) {
+        if let Some(crowd) = self.crowd.get() {
+            crowd::forget(crowd);
         }
     }
 }
@@ -261,6 +313,8 @@ pin_project! {
         group: &'a GroupCore,
         #[pin]
         node: Node,
+        #[pin]
+        crowd_node: Node,
     }
 }
 
@@ -270,16 +324,26 @@ impl Operation for AllEnded<'_> {
     type Output = ();
 
     fn attempt(self: Pin<&mut Self>) -> Option<()> {
-        self.group.children.borrow().is_empty().then_some(())
+        (!self.group.has_children()).then_some(())
     }
 
     fn register(self: Pin<&mut Self>, waiter: Waiter) {
         let this = self.project();
         this.group.waiters.link(this.node.as_ref(), waiter);
+        if let Some(crowd) = this.group.crowd.get()
+            && !crowd.link(this.crowd_node.as_ref(), waiter)
+            && this.group.children.borrow().is_empty()
+        {
+            // The last one has ended since.
+            waiter.wake_later();
+        }
     }
 
     fn withdraw(self: Pin<&mut Self>) {
         self.group.waiters.remove(&self.node);
+        if let Some(crowd) = self.group.crowd.get() {
+            crowd.unlink(&self.crowd_node);
+        }
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -287,7 +351,10 @@ impl Operation for AllEnded<'_> {
         for (i, id) in self.group.children.borrow().keys().enumerate() {
             write!(f, "{}{id}", if i == 0 { "" } else { ", " })?;
         }
-        Ok(())
+        match self.group.crowd.get().map_or(0, |crowd| crowd.count()) {
+            0 => Ok(()),
+            count => write!(f, " and {count} on any worker"),
+        }
     }
 }
 
@@ -396,6 +463,32 @@ impl TaskGroup {
         E: Into<Box<dyn Error>> + 'static,
     {
         self.start(None, Location::caller(), move || f().map_err(failed))
+    }
+
+    /// Adds a task that any worker may begin: see [`spawn_any`](crate::spawn_any).
+    #[track_caller]
+    pub fn spawn_any<T: Send + 'static>(
+        &self,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> RemoteJoinHandle<T> {
+        let refusal = self.core.refusal();
+        // SAFETY: everything is `'static`.
+        unsafe { self.core.crowd().start(refusal, Location::caller(), move || Ok(f())) }
+    }
+
+    /// Adds a task that may fail, and that any worker may begin. Its error aborts the group.
+    #[track_caller]
+    pub fn try_spawn_any<T, E>(
+        &self,
+        f: impl FnOnce() -> Result<T, E> + Send + 'static,
+    ) -> RemoteJoinHandle<T>
+    where
+        T: Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>> + 'static,
+    {
+        let refusal = self.core.refusal();
+        // SAFETY: everything is `'static`.
+        unsafe { self.core.crowd().start(refusal, Location::caller(), move || f().map_err(Into::into)) }
     }
 
     pub(super) fn start<T: 'static>(

@@ -80,7 +80,7 @@ impl JoinError {
     /// The error that the task's closure gave.
     pub fn error(&self) -> Option<&(dyn Error + 'static)> {
         match &self.kind {
-            Kind::Failure(Failure::Error(error)) => Some(&**error),
+            Kind::Failure(failure) => failure.error(),
             _ => None,
         }
     }
@@ -102,6 +102,7 @@ impl fmt::Display for JoinError {
                 f.write_str("the task was cancelled")
             }
             Kind::Failure(Failure::Error(error)) => error.fmt(f),
+            Kind::Failure(Failure::Crossed(error)) => error.fmt(f),
             Kind::Failure(Failure::Panicked(panic)) => write!(f, "the task panicked: {}", panic.message),
             Kind::Taken => f.write_str("the task's result was taken by an earlier join"),
             Kind::Itself => f.write_str("a task can't wait for its own end"),
@@ -114,22 +115,14 @@ impl fmt::Display for JoinError {
 
 impl Error for JoinError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.kind {
-            Kind::Failure(Failure::Error(error)) => error.source(),
-            _ => None,
-        }
+        self.error()?.source()
     }
 }
 
 impl From<JoinError> for io::Error {
     fn from(error: JoinError) -> Self {
-        let kind = match &error.kind {
-            Kind::Failure(Failure::Error(inner)) => match inner.downcast_ref::<io::Error>() {
-                Some(io) => io.kind(),
-                None => io::ErrorKind::Other,
-            },
-            _ => io::ErrorKind::Other,
-        };
+        let inner = error.error().and_then(|inner| inner.downcast_ref::<io::Error>());
+        let kind = inner.map_or(io::ErrorKind::Other, io::Error::kind);
         io::Error::new(kind, error.to_string())
     }
 }

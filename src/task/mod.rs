@@ -1,12 +1,14 @@
 //! Tasks: spawning, joining, cancelling, and scopes in which they borrow.
 
 mod alarm;
+mod any_scope;
 mod as_completed;
 mod awaitable;
 mod builder;
 mod call;
 mod cancel;
 mod context;
+mod crowd;
 mod gather;
 mod group;
 mod group_error;
@@ -16,15 +18,18 @@ mod joining;
 mod latch;
 mod member;
 mod members;
+mod par_map;
 mod promise;
 mod scope;
 mod select;
 mod shield;
 mod spawn;
+mod spawn_any;
 pub(crate) mod timeout;
 mod wait;
 mod wait_for;
 
+pub use any_scope::{AnyScope, ScopedRemoteJoinHandle};
 pub use as_completed::{AsCompleted, as_completed};
 pub use awaitable::{Awaitable, DoneCallback};
 pub use builder::Builder;
@@ -39,10 +44,12 @@ pub use join::{JoinError, JoinHandle};
 pub use joining::{Joining, OwnedJoining};
 pub use member::{End, Member};
 pub use members::{Gathered, Members};
+pub use par_map::{par_map, try_par_map};
 pub use promise::{InvalidState, Promise};
 pub use scope::{Scope, ScopedJoinHandle, scope, try_scope};
 pub use select::{First, Race, race};
 pub use shield::{Shield, shield};
 pub use spawn::{spawn, try_spawn};
+pub use spawn_any::{spawn_any, try_spawn_any};
 pub use wait::{ReturnWhen, Waited, wait};
 pub use wait_for::{WaitFor, wait_for};

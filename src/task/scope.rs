@@ -5,6 +5,7 @@
 //! refused: whether the task may wait is asked at the entry. Where the task's stack is given up, it is leaked with
 //! everything that the children borrow.
 
+use std::cell::OnceCell;
 use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,6 +13,7 @@ use std::ops::Deref;
 use std::panic::{self, AssertUnwindSafe, Location};
 use std::rc::Rc;
 
+use super::any_scope::{AnyScope, ScopedRemoteJoinHandle};
 use super::awaitable::{Awaitable, Sealed};
 use super::builder::Builder;
 use super::group::{GroupCore, Left};
@@ -27,6 +29,8 @@ use crate::runtime::task::{Failure, TaskOf};
 /// Where the children of a [`scope`] are made.
 pub struct Scope<'scope, 'env: 'scope> {
     core: Rc<GroupCore>,
+    /// What children on other workers see of it.
+    any: OnceCell<AnyScope<'scope, 'env>>,
     /// Invariant in both, as std's scope is.
     marker: PhantomData<(&'scope mut &'scope (), &'env mut &'env ())>,
 }
@@ -67,7 +71,7 @@ impl<T> fmt::Debug for ScopedJoinHandle<'_, T> {
     }
 }
 
-impl<'scope> Scope<'scope, '_> {
+impl<'scope, 'env> Scope<'scope, 'env> {
     /// Adds a child, which may borrow what lives as long as the scope. Where the scope takes none any more, joining the
     /// handle gives an error, and the closure never runs.
     #[track_caller]
@@ -95,6 +99,45 @@ impl<'scope> Scope<'scope, '_> {
         // SAFETY: only the lifetime changes, and the marker keeps it.
         let task = unsafe { std::mem::transmute::<Rc<dyn TaskOf<T> + 'scope>, Rc<dyn TaskOf<T>>>(task) };
         ScopedJoinHandle { handle: JoinHandle::new(task), marker: PhantomData }
+    }
+
+    /// Adds a child that any worker may begin; it may borrow what lives as long as the scope, as far as that may be shared between
+    /// threads. In a run of one thread it is a task of that.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = cede::Runtime::builder().workers(2).build()?;
+    /// let words = ["one", "three", "twelve"];
+    /// let lengths = runtime.run(|| {
+    ///     cede::scope(|s| {
+    ///         let tasks: Vec<_> = words.iter().map(|word| s.spawn_any(move || word.len())).collect();
+    ///         tasks.iter().map(|task| task.join().unwrap()).collect::<Vec<_>>()
+    ///     })
+    /// })?;
+    /// assert_eq!(lengths?, [3, 5, 6]);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn spawn_any<T: Send + 'scope>(
+        &'scope self,
+        f: impl FnOnce() -> T + Send + 'scope,
+    ) -> ScopedRemoteJoinHandle<'scope, T> {
+        self.any().start(self.core.refusal(), Location::caller(), move || Ok(f()))
+    }
+
+    /// Adds a child that may fail, and that any worker may begin. The first error cancels the other children and ends the scope.
+    #[track_caller]
+    pub fn try_spawn_any<T: Send + 'scope, E: Into<Box<dyn Error + Send + Sync>> + 'scope>(
+        &'scope self,
+        f: impl FnOnce() -> Result<T, E> + Send + 'scope,
+    ) -> ScopedRemoteJoinHandle<'scope, T> {
+        self.any().start(self.core.refusal(), Location::caller(), move || f().map_err(Into::into))
+    }
+
+    /// The scope as its children on other workers may have it.
+    pub fn any(&'scope self) -> &'scope AnyScope<'scope, 'env> {
+        self.any.get_or_init(|| AnyScope::of(self.core.crowd()))
     }
 
     /// Cancels all children.
@@ -155,7 +198,7 @@ fn run<'env, T>(
     f: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> Result<T, Failure>,
 ) -> Result<T, GroupError> {
     let task = task_that_may_wait();
-    let scope = Scope { core: GroupCore::new(task.key()), marker: PhantomData };
+    let scope = Scope { core: GroupCore::new(task.key()), any: OnceCell::new(), marker: PhantomData };
     run_block(&task, &scope.core, || f(&scope))
 }
 

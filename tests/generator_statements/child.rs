@@ -17,7 +17,7 @@ pub(crate) fn run(test: &str, limit: Option<u64>, body: impl FnOnce()) -> Output
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -c 0; ulimit -v $0; exec \"$@\"", &limit]);
     command.arg(env::current_exe().unwrap());
-    command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
+    command.args(["--exact", test, "--nocapture", "--test-threads=1", "--include-ignored"]);
     command.env(MARK, test).env("RUST_BACKTRACE", "0").output().unwrap()
 }
 

@@ -10,7 +10,7 @@ fn main() {
                 y.yield_(letter);
             }
         },
-        |letters| letters.map(|letter| letter.is_alphabetic()),
+        |letters| letters.filter(|letter| letter.is_alphabetic()),
     );
     escaped.count();
 }

@@ -5,9 +5,8 @@ fn sent(_: impl Send) {}
 fn main() {
     cede::run(|| {
         sent(cede::spawn(|| 1));
-        sent(cede::current());
+        sent(cede::current().unwrap());
         sent(cede::TaskGroup::new());
         sent(cede::sync::Queue::<u8>::unbounded());
     });
-    sent(cede::Runner::new());
 }

@@ -26,11 +26,31 @@ impl<T> Injector<T> {
         self.len.store(items.len(), Ordering::Relaxed);
     }
 
-    pub(crate) fn steal(&self) -> Steal<T> {
+    fn take(&self, which: fn(&mut VecDeque<T>) -> Option<T>) -> Option<T> {
         let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(item) = items.pop_front() else { return Steal::Empty };
+        let item = which(&mut items)?;
         self.len.store(items.len(), Ordering::Relaxed);
-        Steal::Success(item)
+        Some(item)
+    }
+
+    pub(crate) fn steal(&self) -> Steal<T> {
+        self.take(VecDeque::pop_front).map_or(Steal::Empty, Steal::Success)
+    }
+
+    /// A batch of one.
+    pub(crate) fn steal_batch(&self, to: &Worker<T>) -> Steal<()> {
+        match self.steal() {
+            Steal::Success(item) => {
+                to.push(item);
+                Steal::Success(())
+            }
+            Steal::Empty => Steal::Empty,
+            Steal::Retry => Steal::Retry,
+        }
+    }
+
+    pub(crate) fn steal_batch_and_pop(&self, _to: &Worker<T>) -> Steal<T> {
+        self.steal()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -38,31 +58,46 @@ impl<T> Injector<T> {
     }
 }
 
-pub(crate) struct Worker<T>(Arc<Injector<T>>);
+pub(crate) struct Worker<T> {
+    queue: Arc<Injector<T>>,
+    pops: fn(&mut VecDeque<T>) -> Option<T>,
+}
 
 pub(crate) struct Stealer<T>(Arc<Injector<T>>);
 
 impl<T> Worker<T> {
     pub(crate) fn new_fifo() -> Self {
-        Worker(Arc::new(Injector::new()))
+        Worker { queue: Arc::new(Injector::new()), pops: VecDeque::pop_front }
+    }
+
+    pub(crate) fn new_lifo() -> Self {
+        Worker { queue: Arc::new(Injector::new()), pops: VecDeque::pop_back }
     }
 
     pub(crate) fn stealer(&self) -> Stealer<T> {
-        Stealer(Arc::clone(&self.0))
+        Stealer(Arc::clone(&self.queue))
     }
 
     pub(crate) fn push(&self, item: T) {
-        self.0.push(item);
+        self.queue.push(item);
     }
 
     pub(crate) fn pop(&self) -> Option<T> {
-        self.0.steal().success()
+        self.queue.take(self.pops)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
     }
 }
 
 impl<T> Stealer<T> {
     pub(crate) fn steal(&self) -> Steal<T> {
         self.0.steal()
+    }
+
+    pub(crate) fn steal_batch(&self, to: &Worker<T>) -> Steal<()> {
+        self.0.steal_batch(to)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

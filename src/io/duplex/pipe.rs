@@ -225,6 +225,55 @@ impl Operation for Room<'_> {
     }
 }
 
+pin_project! {
+    /// A read that takes part in races.
+    pub(super) struct Reading<'a, 'b> {
+        buffer: &'b mut [u8],
+        #[pin]
+        room: Room<'a>,
+    }
+}
+
+impl<'a, 'b> Reading<'a, 'b> {
+    pub(super) fn of(pipe: &'a Pipe, buffer: &'b mut [u8]) -> Self {
+        Reading { buffer, room: pipe.room_to(Use::Read).told_of() }
+    }
+}
+
+impl sealed::Sealed for Reading<'_, '_> {}
+
+impl Operation for Reading<'_, '_> {
+    type Output = io::Result<usize>;
+
+    fn attempt(self: Pin<&mut Self>) -> Option<io::Result<usize>> {
+        let this = self.project();
+        if this.buffer.is_empty() {
+            return Some(Ok(0));
+        }
+        this.room.pipe.read(&mut [IoSliceMut::new(this.buffer)], true)
+    }
+
+    fn register(self: Pin<&mut Self>, waiter: Waiter) {
+        self.project().room.register(waiter);
+    }
+
+    fn withdraw(self: Pin<&mut Self>) {
+        self.project().room.withdraw();
+    }
+
+    fn cancel(&self) -> CancelWait {
+        self.room.cancel()
+    }
+
+    fn is_local(&self) -> bool {
+        false
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.room.describe(f)
+    }
+}
+
 impl fmt::Debug for Room<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Room").field("pipe", &self.pipe).field("wanted", &self.wanted).finish_non_exhaustive()

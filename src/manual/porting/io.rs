@@ -1,8 +1,9 @@
 //! Streams, servers, transports, sockets, subprocesses.
 //!
-//! cede has the shapes of std here, not those of asyncio: a stream is [`Read`](std::io::Read) and [`Write`](std::io::Write), a
-//! listener accepts. A call that would block suspends its task, so that a program which was written for threads and
-//! std's sockets is already what `StreamReader` and `StreamWriter` were made for. See below for what is not there yet.
+//! A stream is [`Read`](std::io::Read) and [`Write`](std::io::Write) here, in the shapes of std, and a call that would block suspends
+//! its task. So a program that was written for threads and std's sockets is already what asyncio's streams were made for. For ports
+//! these are there as well: [`StreamReader`](crate::io::StreamReader) and [`StreamWriter`](crate::io::StreamWriter) over anything that
+//! reads and writes, with the verbs, limits and errors of asyncio's.
 //!
 //! # Streams and servers
 //!
@@ -29,6 +30,40 @@
 //!
 //! asyncio.run(main())
 //! ```
+//!
+//! ```
+//! use cede::net::{TcpReader, TcpWriter, open_connection, start_server};
+//! use std::io;
+//!
+//! fn serve(mut reader: TcpReader, mut writer: TcpWriter) -> io::Result<()> {
+//!     for line in &mut reader {
+//!         writer.write_nowait(&line?.to_ascii_uppercase())?;
+//!         writer.drain()?;
+//!     }
+//!     writer.close()
+//! }
+//!
+//! cede::run(|| {
+//!     let server = start_server("127.0.0.1:0", serve)?;
+//!     let address = server.local_addr()?;
+//!
+//!     let (mut reader, mut writer) = open_connection(address)?;
+//!     writer.write_nowait(b"hello\nworld\n")?;
+//!     writer.write_eof()?;
+//!     assert_eq!(reader.read_to_eof()?, b"HELLO\nWORLD\n");
+//!     writer.close()?;
+//!     writer.wait_closed()?;
+//!     server.close();
+//!     Ok::<_, io::Error>(())
+//! })?;
+//! # Ok::<_, io::Error>(())
+//! ```
+//!
+//! **What is written is sent by `drain`**, by `close`, or when it is more than the high-water mark: nobody sends it in the background, as
+//! asyncio's transport does. A port that writes and then waits for an answer without a `drain` in between waits for ever; put one
+//! there, or say `write_all` to the stream itself.
+//!
+//! The same in the shapes of std, which need no port of anything:
 //!
 //! ```
 //! use cede::net::{Shutdown, TcpListener, TcpStream};
@@ -66,61 +101,116 @@
 //! # Ok::<_, io::Error>(())
 //! ```
 //!
-//! `start_server` accepts in tasks that nobody sees, and only reports what goes wrong in them. Here the loop is yours: what becomes of a
-//! handler that fails is said by `try_spawn` (reported) or by a [`scope`](crate::scope) around the loop (ends the server). How many
-//! there may be at a time is a [`Semaphore`](crate::sync::Semaphore). The example `echo_server` is a whole program.
+//! Here the loop is yours: what becomes of a handler that fails is said by `try_spawn` (reported) or by a
+//! [`scope`](crate::scope) around the loop (ends the server). How many there may be at a time is a
+//! [`Semaphore`](crate::sync::Semaphore). The examples `echo_server`, `chat` and `proxy` are whole programs.
 //!
 //! | asyncio | cede |
 //! |---|---|
-//! | `open_connection(host, port)` | [`TcpStream::connect((host, port))`](crate::net::TcpStream::connect): where there are several, with happy eyeballs |
-//! | `open_connection(..., happy_eyeballs_delay=, interleave=, local_addr=)` | [`TcpConnector`](crate::net::TcpConnector): `attempt_delay`, `interleave`, `local_addr`; where asyncio has no delay by default, cede has 250 ms |
-//! | `open_connection(..., sock=)` | `TcpStream::try_from` a socket of std, [`TcpSocket::connect`](crate::net::TcpSocket::connect) |
+//! | `open_connection(host, port)` | [`open_connection((host, port))`](crate::net::open_connection()); without buffers [`TcpStream::connect`](crate::net::TcpStream::connect). where there are several addresses, with happy eyeballs |
+//! | `open_connection(..., limit=)` | [`reader.set_limit(n)`](crate::io::StreamReader::set_limit) |
+//! | `open_connection(..., happy_eyeballs_delay=, interleave=, local_addr=)` | [`TcpConnector`](crate::net::TcpConnector): `attempt_delay`, `interleave`, `local_addr`; where asyncio has no delay by default, cede has 250 ms. [`streams`](crate::io::streams) adds the buffers |
+//! | `open_connection(..., sock=)` | [`streams`](crate::io::streams) of a `TcpStream::try_from` a socket of std, or of a [`TcpSocket::connect`](crate::net::TcpSocket::connect) |
 //! | `open_connection(..., ssl=)`, `start_tls` | not there yet |
-//! | `start_server(f, host, port)` | [`TcpListener::bind`](crate::net::TcpListener::bind), a loop over [`incoming`](crate::net::TcpListener::incoming), a task for each |
-//! | `start_server(..., backlog=, reuse_address=, reuse_port=, keep_alive=)` | [`TcpSocket`](crate::net::TcpSocket), and its `listen(backlog)` |
-//! | `open_unix_connection`, `start_unix_server` | [`UnixStream::connect`](crate::net::UnixStream::connect), [`UnixListener::bind`](crate::net::UnixListener::bind) |
-//! | `server.sockets` | [`local_addr`](crate::net::TcpListener::local_addr) |
-//! | `server.serve_forever()`, `start_serving()` | the loop |
-//! | `server.close()`, `wait_closed()` | cancel and join the task of the loop; the listener closes with it |
-//! | `server.close_clients()`, `abort_clients()` | cancel the tasks of the clients: those of a `TaskGroup` by its [`cancel`](crate::TaskGroup::cancel) |
-//! | `server.is_serving()` | the loop's task `is_finished()` |
+//! | `start_server(f, host, port)` | [`start_server((host, port), f)`](crate::net::start_server()): a handler returns a `Result`, and its errors and panics go to the task hook |
+//! | `start_server(..., sock=, limit=, start_serving=)` | [`ServerBuilder`](crate::net::ServerBuilder) |
+//! | `start_server(..., backlog=, reuse_address=, reuse_port=, keep_alive=)` | [`TcpSocket`](crate::net::TcpSocket) and its `listen(backlog)`, whose listener `ServerBuilder` takes |
+//! | `open_unix_connection`, `start_unix_server` | [`open_unix_connection`](crate::net::open_unix_connection), [`start_unix_server`](crate::net::start_unix_server); without buffers [`UnixStream::connect`](crate::net::UnixStream::connect), [`UnixListener::bind`](crate::net::UnixListener::bind) |
+//! | `async with server` | dropping it closes it |
+//! | `server.sockets` | [`local_addrs`](crate::net::Server::local_addrs), [`local_addr`](crate::net::Server::local_addr) |
+//! | `server.start_serving()`, `is_serving()` | [`start_serving`](crate::net::Server::start_serving), [`is_serving`](crate::net::Server::is_serving) |
+//! | `server.serve_forever()` | [`serve_forever`](crate::net::Server::serve_forever); after a `close` by another task it returns, where asyncio's is cancelled |
+//! | `server.close()`, `wait_closed()` | [`close`](crate::net::Server::close), in effect in the next tick; [`wait_closed`](crate::net::Server::wait_closed) waits for the handlers, not only for their connections |
+//! | `server.close_clients()`, `abort_clients()` | [`close_clients`](crate::net::Server::close_clients), [`abort_clients`](crate::net::Server::abort_clients); [`cancel_clients`](crate::net::Server::cancel_clients) cancels the handlers |
 //!
-//! | `StreamReader` | cede |
+//! | `StreamReader` | cede, also without its `StreamReader` |
 //! |---|---|
-//! | `read(n)`; `read()` | [`read`](std::io::Read::read) into a buffer of `n`; [`read_to_end`](std::io::Read::read_to_end) |
-//! | `readexactly(n)` | [`read_exact`](std::io::Read::read_exact); `IncompleteReadError` is `UnexpectedEof` |
-//! | `IncompleteReadError.partial` | what was read is in the buffer, whose length std does not tell: read in a loop where it matters |
-//! | `readline()` | [`BufRead::read_line`](std::io::BufRead::read_line), or `read_until(b'\n')` for bytes |
-//! | `readuntil(sep)` | [`BufRead::read_until`](std::io::BufRead::read_until), one byte; several bytes or several separators: not there yet |
-//! | `async for line in reader` | [`BufRead::lines`](std::io::BufRead::lines) |
-//! | `at_eof()` | a read of 0 bytes; [`BufRead::fill_buf`](std::io::BufRead::fill_buf) that gives nothing |
-//! | the limit of 64 KiB, `LimitOverrunError` | no limit by itself: [`Read::take`](std::io::Read::take) around the stream |
+//! | `read(n)`; `read()` | [`read_up_to(n)`](crate::io::StreamReader::read_up_to), [`read_to_eof`](crate::io::StreamReader::read_to_eof); [`read`](std::io::Read::read), [`read_to_end`](std::io::Read::read_to_end) of std |
+//! | `readexactly(n)` | [`readexactly(n)`](crate::io::StreamReader::readexactly); [`read_exact`](std::io::Read::read_exact) into a buffer, whose `IncompleteReadError` is `UnexpectedEof` |
+//! | `IncompleteReadError.partial`, `.expected` | [`IncompleteReadError`](crate::io::IncompleteReadError) |
+//! | `readline()` | [`readline`](crate::io::StreamReader::readline); [`BufRead::read_line`](std::io::BufRead::read_line) without a limit |
+//! | `readuntil(sep)`, `readuntil((sep, sep))` | [`readuntil(sep)`](crate::io::StreamReader::readuntil), `readuntil([sep, sep])`; [`BufRead::read_until`](std::io::BufRead::read_until) for one byte |
+//! | `async for line in reader` | `for line in &mut reader`; [`BufRead::lines`](std::io::BufRead::lines) |
+//! | `at_eof()` | [`at_eof`](crate::io::StreamReader::at_eof): only a read finds the end |
+//! | `LimitOverrunError`, and `ValueError` of `readline` | [`LimitOverrunError`](crate::io::LimitOverrunError); an error of kind `InvalidData` with one inside |
+//! | `exception()` | [`error`](crate::io::StreamReader::error): of a connection that broke. What had come before is read first; asyncio gives it up |
 //! | `set_exception`, `feed_data`, `feed_eof` | nothing: any `Read` takes its place in a test |
-//! | a second reader at the same time: an error | allowed: each waits for its turn, and gets what comes then |
+//! | a second reader at the same time: an error | does not compile; of a stream without a buffer allowed: each waits for its turn, and gets what comes then |
 //!
-//! | `StreamWriter` | cede |
+//! | `StreamWriter` | cede, also without its `StreamWriter` |
 //! |---|---|
-//! | `write(data)` and `await drain()` | [`write_all`](std::io::Write::write_all): waits until the system has taken the bytes |
-//! | `write(data)` alone, that buffers without bound | nothing; a [`BufWriter`](std::io::BufWriter) for small pieces |
-//! | `writelines(parts)` | [`write_vectored`](std::io::Write::write_vectored) |
-//! | high and low water marks: `set_write_buffer_limits`, `get_write_buffer_size`, `pause_writing`, `resume_writing` | nothing: the system's buffer is the only one |
-//! | `write_eof()`, `can_write_eof()` | [`shutdown(Shutdown::Write)`](crate::net::TcpStream::shutdown) |
-//! | `close()`, `wait_closed()` | dropping the stream; errors of a `BufWriter` come from `flush` |
-//! | `is_closing()` | nothing: a stream that is there is open |
-//! | `get_extra_info("peername")`, `"sockname"` | [`peer_addr`](crate::net::TcpStream::peer_addr), [`local_addr`](crate::net::TcpStream::local_addr) |
-//! | `get_extra_info("socket")` | [`AsFd`](std::os::fd::AsFd); `nodelay`, `ttl`, `linger`, `keepalive`, sizes of buffers and their setters |
+//! | `write(data)` and `await drain()` | [`write_nowait(data)`](crate::io::StreamWriter::write_nowait), [`drain`](crate::io::StreamWriter::drain), which sends all of it; [`write_all`](std::io::Write::write_all) to the stream: waits until the system has taken the bytes |
+//! | `write(data)` alone, that buffers without bound | `write_nowait`; `write_all` sends above the high-water mark |
+//! | `writelines(parts)` | [`writelines`](crate::io::StreamWriter::writelines); [`write_vectored`](std::io::Write::write_vectored) |
+//! | `set_write_buffer_limits`, `get_write_buffer_limits`, `get_write_buffer_size` | [`set_write_buffer_limits(high, low)`](crate::io::StreamWriter::set_write_buffer_limits), [`write_buffer_limits`](crate::io::StreamWriter::write_buffer_limits), [`write_buffer_size`](crate::io::StreamWriter::write_buffer_size) |
+//! | `pause_writing`, `resume_writing` | nothing: what is over the mark waits |
+//! | `write_eof()`, `can_write_eof()` | [`write_eof`](crate::io::StreamWriter::write_eof), for what has [`ShutDown`](crate::io::ShutDown); [`shutdown(Shutdown::Write)`](crate::net::TcpStream::shutdown) |
+//! | `close()`, `wait_closed()` | [`close`](crate::io::StreamWriter::close) sends what is left, waits for that, and tells of its errors; [`wait_closed`](crate::io::StreamWriter::wait_closed) |
+//! | `is_closing()` | [`is_closing`](crate::io::StreamWriter::is_closing) |
+//! | `transport.abort()` | [`abort`](crate::io::StreamWriter::abort) |
+//! | `get_extra_info("peername")`, `"sockname"`, `"socket"` | [`writer.get_ref()`](crate::io::StreamWriter::get_ref) is the stream: `peer_addr`, `local_addr`; `nodelay`, `linger`, `keepalive`, sizes of buffers and their setters; [`AsFd`](std::os::fd::AsFd) |
 //! | `get_extra_info("peercred")` | [`UnixStream::peer_cred`](crate::net::UnixStream::peer_cred) |
 //!
 //! Reading and writing at the same time needs no halves: `&TcpStream` reads and writes, and may be used by several tasks. Where halves are
 //! wanted all the same, there are [`split`](crate::net::TcpStream::split) and [`into_split`](crate::net::TcpStream::into_split).
 //!
+//! # What is generic over `Read` and `Write`
+//!
+//! It just works, since nothing has to be `async`: parsers, encoders, compressors. Here csv and flate2 read and write sockets, and neither
+//! has ever heard of cede. While one of them waits in a `read` deep inside, the others run.
+//!
+//! ```
+//! use cede::io::StreamWriter;
+//! use cede::net::{Shutdown, TcpListener, TcpStream};
+//! use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+//! use std::error::Error;
+//!
+//! // Packed tables come in, packed sums go out.
+//! fn sums(stream: &TcpStream) -> Result<(), Box<dyn Error>> {
+//!     let mut rows = csv::Reader::from_reader(GzDecoder::new(stream));
+//!     let mut sums = csv::Writer::from_writer(GzEncoder::new(StreamWriter::new(stream), Compression::fast()));
+//!     for row in rows.records() {
+//!         let sum: u64 = row?.iter().filter_map(|cell| cell.parse::<u64>().ok()).sum();
+//!         sums.write_record([sum.to_string()])?;
+//!     }
+//!     sums.flush()?;
+//!     Ok(())
+//! }
+//!
+//! cede::run(|| -> Result<(), Box<dyn Error>> {
+//!     let listener = TcpListener::bind("127.0.0.1:0")?;
+//!     let address = listener.local_addr()?;
+//!     let server = cede::try_spawn(move || sums(&listener.accept()?.0));
+//!
+//!     let stream = TcpStream::connect(address)?;
+//!     let mut table = csv::Writer::from_writer(GzEncoder::new(&stream, Compression::fast()));
+//!     table.write_record(["a", "b"])?;
+//!     table.write_record(["1", "2"])?;
+//!     table.write_record(["30", "40"])?;
+//!     drop(table);
+//!     stream.shutdown(Shutdown::Write)?;
+//!     let text = std::io::read_to_string(GzDecoder::new(&stream))?;
+//!     assert_eq!(text, "3\n70\n");
+//!     server.join()?;
+//!     Ok(())
+//! })
+//! # .unwrap();
+//! ```
+//!
+//! # Copying
+//!
+//! [`io::copy`](crate::io::copy) is std's, and flushes where there is no more for now; [`copy_buf`](crate::io::copy_buf) loses nothing
+//! when it is cancelled; [`copy_bidirectional`](crate::io::copy_bidirectional) and [`Relay`](crate::io::Relay) are a proxy, with
+//! half-closes handed on. asyncio has none of them: a port replaces its two loops.
+//!
 //! # Timeouts
 //!
 //! `wait_for(reader.read(n), s)` cancels the read. Here a read has its own deadline, which costs no unwind:
 //! [`set_read_timeout`](crate::net::TcpStream::set_read_timeout) and an error of kind `TimedOut`. A
-//! [`timeout`](crate::timeout) around several operations is the other way. An interrupted `read` has read nothing; what an
-//! interrupted `read_exact` had read already is lost, where asyncio's `readexactly` leaves it in its buffer. Where the stream is
-//! to be used on after that, read piece by piece into a buffer that outlives the timeout.
+//! [`timeout`](crate::timeout) around several operations is the other way. An interrupted `read` has read nothing, and whatever verb of a
+//! [`StreamReader`](crate::io::StreamReader) is interrupted, as much as it had read is in its buffer, as in asyncio. So a message
+//! that was half there when the time was over is read on later. What an interrupted `read_exact` of a stream without a buffer had read is
+//! lost.
 //!
 //! # Transports and protocols
 //!
@@ -133,7 +223,7 @@
 //! | `pause_reading`, `resume_reading`, `is_reading` | not reading |
 //! | `get_protocol`, `set_protocol` | another function with the same stream |
 //! | `BufferedProtocol` | `read` into a buffer of your own |
-//! | `transport.abort()` | [`set_linger(Some(Duration::ZERO))`](crate::net::TcpStream::set_linger) and dropping the stream |
+//! | `transport.abort()` | [`StreamWriter::abort`](crate::io::StreamWriter::abort); [`set_linger(Some(Duration::ZERO))`](crate::net::TcpStream::set_linger) and dropping the stream |
 //! | `create_datagram_endpoint`, `sendto`, `datagram_received`, `error_received` (UDP) | [`UdpSocket`](crate::net::UdpSocket): `send_to`, a loop over `recv_from`, whose error is what was received |
 //! | `create_unix_connection`, `create_unix_server` | a task with a [`UnixStream`](crate::net::UnixStream) |
 //! | `connect_read_pipe`, `connect_write_pipe` | [`PipeReader`](crate::io::PipeReader), [`PipeWriter`](crate::io::PipeWriter), [`stdin`](crate::io::stdin()), [`stdout`](crate::io::stdout()) |

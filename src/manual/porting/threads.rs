@@ -106,7 +106,7 @@
 //!
 //! | Python | cede |
 //! |---|---|
-//! | `Pool`, `map`, `imap`, `imap_unordered`, `starmap`, `apply` for computing | threads: [`ThreadPoolExecutor`](crate::executor::ThreadPoolExecutor) with `map`, `submit` and [`as_completed`](crate::executor::as_completed), or [`thread::scope`](std::thread::scope) |
+//! | `Pool`, `map`, `imap`, `imap_unordered`, `starmap`, `apply` for computing | threads: [`ThreadPoolExecutor`](crate::executor::ThreadPoolExecutor) with `map`, `submit` and [`as_completed`](crate::executor::as_completed); the workers of a [`Runtime`](crate::Runtime): [`par_map`](crate::task::par_map), [`spawn_any`](crate::spawn_any) |
 //! | `Process`, `start`, `join`, `terminate`, `kill`, `exitcode`, `active_children` | not there yet; [`std::process::Command`], in [`unblock`](crate::unblock) where it waits |
 //! | `Queue`, `JoinableQueue`, `SimpleQueue`, `Pipe` between processes | not there yet |
 //! | `Manager`, `Value`, `Array`, `RawValue`, `RawArray`, `shared_memory` | not there yet |

@@ -9,11 +9,13 @@ mod credentials;
 mod datagram;
 mod descriptors;
 mod listener;
+mod server;
 mod stream;
 
 pub use credentials::PeerCredentials;
 pub use datagram::UnixDatagram;
 pub use descriptors::{DESCRIPTORS_MAX, ReceivedWithDescriptors};
 pub use listener::{Incoming, UnixListener};
+pub use server::{UnixReader, UnixWriter, open_unix_connection, start_unix_server};
 pub use std::os::unix::net::SocketAddr;
 pub use stream::UnixStream;

@@ -13,13 +13,14 @@ use super::address;
 use super::credentials::{self, PeerCredentials};
 use super::descriptors::{self, ReceivedWithDescriptors};
 use crate::io::{
-    self as streams, Action, OwnedReadHalf, OwnedWriteHalf, ReadHalf, Readiness, ShutDown, Timeouts, Watched,
-    WriteHalf, by_value, named,
+    self as streams, Action, Attempting, OwnedReadHalf, OwnedWriteHalf, ReadHalf, Readiness, ShutDown,
+    Timeouts, Watched, WriteHalf, by_value, named,
 };
 use crate::net::conversions::conversions;
 use crate::net::options::{refuse_zero, socket_options};
 use crate::net::send_file;
 use crate::net::transfer::{self, ShortRead};
+use crate::runtime::operation::Operation;
 use crate::runtime::reactor::Direction;
 
 /// A connection between processes of one machine, in the shape of [`std::os::unix::net::UnixStream`]: operations suspend the task, not
@@ -172,7 +173,7 @@ impl UnixStream {
     ///
     /// As a read.
     pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        transfer::peek(&self.socket, self.reading(), buffer).map_err(|error| self.name(error, "peeks at"))
+        transfer::peek(&self.socket, self.read_action(), buffer).map_err(|error| self.name(error, "peeks at"))
     }
 
     /// Sends bytes, and descriptors with the first of them; the peer gets duplicates. Gives how many of the bytes were sent, as
@@ -211,7 +212,7 @@ impl UnixStream {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         let send = || descriptors::send(self.std(), data, descriptors, None);
-        self.socket.operate(self.writing(), send, |_| false).map_err(|error| self.name(error, WRITES))
+        self.socket.operate(self.write_action(), send, |_| false).map_err(|error| self.name(error, WRITES))
     }
 
     /// Reads bytes, and takes the descriptors that came with them. A plain read closes those. Python's `socket.recv_fds`.
@@ -221,7 +222,7 @@ impl UnixStream {
     /// As a read.
     pub fn recv_with_descriptors(&self, buffer: &mut [u8]) -> io::Result<ReceivedWithDescriptors> {
         let receive = || Ok(descriptors::receive(self.std(), buffer)?.0);
-        self.socket.operate(self.reading(), receive, |_| false).map_err(|error| self.name(error, READS))
+        self.socket.operate(self.read_action(), receive, |_| false).map_err(|error| self.name(error, READS))
     }
 
     /// Sends a file, or a part of it: see [`TcpStream::send_file`](crate::net::TcpStream::send_file).
@@ -231,7 +232,7 @@ impl UnixStream {
     /// As there.
     pub fn send_file(&self, file: impl AsFd, offset: &mut u64, count: Option<u64>) -> io::Result<u64> {
         let count = count.unwrap_or(u64::MAX);
-        send_file::send_file(&self.socket, self.writing(), file.as_fd(), offset, count)
+        send_file::send_file(&self.socket, self.write_action(), file.as_fd(), offset, count)
             .map_err(|error| self.name(error, "sends a file to"))
     }
 
@@ -242,6 +243,36 @@ impl UnixStream {
     /// Those of the system.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.std().take_error()
+    }
+
+    /// The operation of a read, for `select!`. Where it loses, nothing was read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cede::{net::UnixStream, time::after};
+    /// use std::time::Duration;
+    ///
+    /// cede::run(|| -> std::io::Result<()> {
+    ///     let (stream, _peer) = UnixStream::pair()?;
+    ///     let mut buffer = [0; 16];
+    ///     cede::select! {
+    ///         read = stream.reading(&mut buffer) => unreachable!("{read:?}"),
+    ///         _ = after(Duration::from_millis(1)) => Ok(()),
+    ///     }
+    /// })
+    /// # .unwrap();
+    /// ```
+    pub fn reading(&self, buffer: &mut [u8]) -> impl Operation<Output = io::Result<usize>> {
+        let is_empty = buffer.is_empty();
+        Attempting::of(&self.socket, Direction::Read, READS, move |socket| {
+            if is_empty {
+                return Ok(0);
+            }
+            let read = rustix::net::recv(socket, &mut *buffer, transfer::RECEIVE);
+            read.map(|(_, length)| length).map_err(|error| self.name(error.into(), READS))
+        })
+        .at_once_if(is_empty)
     }
 
     /// The operation of waiting until a read would not wait: for `select!`.
@@ -267,14 +298,19 @@ impl UnixStream {
 
     #[cold]
     fn name(&self, error: io::Error, verb: &str) -> io::Error {
-        named(error, verb, self.socket.object())
+        // What would block is tried again, and nobody reads its text.
+        if error.kind() == io::ErrorKind::WouldBlock {
+            error
+        } else {
+            named(error, verb, self.socket.object())
+        }
     }
 
-    fn reading(&self) -> Action {
+    fn read_action(&self) -> Action {
         Action { direction: Direction::Read, verb: READS, timeout: self.timeouts.read() }
     }
 
-    fn writing(&self) -> Action {
+    fn write_action(&self) -> Action {
         Action { direction: Direction::Write, verb: WRITES, timeout: self.timeouts.write() }
     }
 }
@@ -287,23 +323,23 @@ impl ShutDown for UnixStream {
 
 impl Read for &UnixStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        transfer::receive(&self.socket, self.reading(), buffer, ShortRead::SaysNothing)
+        transfer::receive(&self.socket, self.read_action(), buffer, ShortRead::SaysNothing)
             .map_err(|error| self.name(error, READS))
     }
 
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        transfer::receive_vectored(&self.socket, self.reading(), buffers, ShortRead::SaysNothing)
+        transfer::receive_vectored(&self.socket, self.read_action(), buffers, ShortRead::SaysNothing)
             .map_err(|error| self.name(error, READS))
     }
 }
 
 impl Write for &UnixStream {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        transfer::send(&self.socket, self.writing(), buffer).map_err(|error| self.name(error, WRITES))
+        transfer::send(&self.socket, self.write_action(), buffer).map_err(|error| self.name(error, WRITES))
     }
 
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        transfer::send_vectored(&self.socket, self.writing(), buffers)
+        transfer::send_vectored(&self.socket, self.write_action(), buffers)
             .map_err(|error| self.name(error, WRITES))
     }
 
@@ -314,3 +350,28 @@ impl Write for &UnixStream {
 }
 
 by_value!(UnixStream: Read, Write);
+
+#[cfg(feature = "futures-io")]
+impl crate::io::nonblocking::sealed::Sealed for UnixStream {}
+
+#[cfg(feature = "futures-io")]
+impl crate::io::Nonblocking for UnixStream {
+    type Object = std::os::unix::net::UnixStream;
+    const SHORT_READS_EMPTY: bool = false;
+
+    fn watched(&self) -> &Watched<std::os::unix::net::UnixStream> {
+        &self.socket
+    }
+
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::net::recv(self.std(), buffer, transfer::RECEIVE)?.0)
+    }
+
+    fn try_write(&self, buffer: &[u8]) -> io::Result<usize> {
+        Ok(rustix::net::send(self.std(), buffer, transfer::SEND)?)
+    }
+
+    fn end_writing(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}

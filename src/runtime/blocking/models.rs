@@ -10,7 +10,7 @@ fn begin<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
     f: F,
 ) -> Unblocking<F, T> {
     let outside = &run.scheduler().outside;
-    Unblocking::begin(pool, f, outside.inbox.sender(), outside.jobs.ticket())
+    Unblocking::begin(pool, f, outside.inbox.sender(), outside.jobs.ticket(Kind::Owning))
 }
 
 /// A pool of one thread.

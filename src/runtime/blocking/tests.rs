@@ -15,7 +15,7 @@ impl Drop for Loud {
 }
 
 fn job<T: Send, F: FnOnce() -> T + Send>(jobs: &Jobs, f: F) -> (Arc<Job<F, T>>, Unblocking<F, T>) {
-    let stage = Mutex::new(Stage::Queued(f, Inbox::new().sender(), jobs.ticket()));
+    let stage = Mutex::new(Stage::Queued(f, Inbox::new().sender(), jobs.ticket(Kind::Owning)));
     let job = Arc::new(Job { stage, waiter: Mutex::new(None) });
     (Arc::clone(&job), Unblocking { job })
 }
@@ -85,4 +85,25 @@ fn a_job_without_a_thread_gives_an_error_to_who_waits() {
     job.refuse(&Refusal::NoThread(Arc::new(io::ErrorKind::OutOfMemory.into())));
     assert!(pin!(waiting).attempt().is_some_and(|outcome| outcome.is_err()));
     assert!(!jobs.any());
+}
+
+#[test]
+fn what_a_task_waits_for_is_no_call_to_be_waited_for_and_what_borrows_is() {
+    let jobs = Jobs::default();
+    let awaited = jobs.ticket(Kind::Awaited);
+    jobs.drain();
+    assert!(jobs.any());
+    drop(awaited);
+    let owning = jobs.ticket(Kind::Owning);
+    jobs.drain_lending();
+    let lending = jobs.ticket(Kind::Lending);
+    let (goes, gone) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        goes.send(()).unwrap();
+        drop((lending, owning));
+    });
+    gone.recv().unwrap();
+    jobs.drain();
+    assert!(!jobs.any());
+    thread.join().unwrap();
 }

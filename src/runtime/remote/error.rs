@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::super::task::{Failure, panic_message};
 
-/// Why a task that was started by a [`Handle`](crate::Handle) gave no value: a `JoinError` that crosses threads.
+/// Why a task that has a [`RemoteJoinHandle`](super::RemoteJoinHandle) gave no value: a `JoinError` that crosses threads.
 #[derive(Debug, Clone)]
 pub struct RemoteJoinError {
     kind: Kind,
@@ -62,12 +62,26 @@ impl RemoteJoinError {
         match failure {
             Failure::Cancelled | Failure::CancelledError => RemoteJoinError { kind: Kind::Cancelled },
             Failure::Error(error) => RemoteJoinError::from_error(error.to_string().into()),
+            Failure::Crossed(error) => RemoteJoinError { kind: Kind::Error(error) },
             Failure::Panicked(panic) => {
                 let payload = panic.payload.take().unwrap_or_else(|| Box::new(panic.message.clone()));
                 let message = panic_message(&*payload).to_owned();
                 let panic = Panic { message, payload: Mutex::new(Some(payload)) };
                 RemoteJoinError { kind: Kind::Panicked(Arc::new(panic)) }
             }
+        }
+    }
+
+    /// The same as it is told in a run. A panic's payload goes with it.
+    pub(crate) fn into_failure(self) -> Failure {
+        match self.kind {
+            Kind::Cancelled => Failure::Cancelled,
+            Kind::Error(error) => Failure::Crossed(error),
+            Kind::Panicked(panic) => {
+                let payload = panic.payload.lock().unwrap_or_else(PoisonError::into_inner).take();
+                Failure::panicked(payload.unwrap_or_else(|| Box::new(panic.message.clone())))
+            }
+            kind => Failure::Crossed(Arc::new(RemoteJoinError { kind })),
         }
     }
 

@@ -20,6 +20,31 @@ pub(super) struct Entry {
     pub(super) index: u32,
 }
 
+impl Entry {
+    /// The same as `<`, in fewer instructions: hardly ever are two deadlines equal.
+    #[inline(always)]
+    fn is_before(&self, other: &Entry) -> bool {
+        if self.deadline == other.deadline {
+            self.sequence < other.sequence
+        } else {
+            self.deadline < other.deadline
+        }
+    }
+}
+
+/// The place of the least of those that lie beneath one place, by their number; they are not empty.
+#[inline(always)]
+fn least(entries: &[Entry]) -> usize {
+    if let [a, b, c, d] = entries {
+        let low = usize::from(b.is_before(a));
+        let high = 2 + usize::from(d.is_before(c));
+        if entries[high].is_before(&entries[low]) { high } else { low }
+    } else {
+        let earlier = |least: usize, i: usize| if entries[i].is_before(&entries[least]) { i } else { least };
+        (1..entries.len()).fold(0, earlier)
+    }
+}
+
 /// See the head of this file. No entry is less than the one above it.
 #[derive(Debug, Default)]
 pub(super) struct Heap {
@@ -53,7 +78,7 @@ impl Heap {
 
     pub(super) fn push(&mut self, entry: Entry) {
         self.entries.push(entry);
-        self.rise(self.entries.len() - 1, entry);
+        self.rise(self.entries.len() - 1, 0, entry);
     }
 
     /// Takes the least entry out.
@@ -83,11 +108,12 @@ impl Heap {
         self.entries = Vec::new();
     }
 
-    /// Puts an entry where there is a hole, or above that.
-    fn rise(&mut self, mut hole: usize, entry: Entry) {
-        while hole > 0 {
+    /// Puts an entry where there is a hole, or above that, but not above `top`.
+    #[inline]
+    fn rise(&mut self, mut hole: usize, top: usize, entry: Entry) {
+        while hole > top {
             let above = (hole - 1) / FAN;
-            if self.entries[above] <= entry {
+            if !entry.is_before(&self.entries[above]) {
                 break;
             }
             self.entries[hole] = self.entries[above];
@@ -102,21 +128,15 @@ impl Heap {
         let mut hole = top;
         loop {
             let first = hole * FAN + 1;
-            let beneath = self.entries.get(first..).unwrap_or_default();
-            let beneath = &beneath[..beneath.len().min(FAN)];
-            let Some(least) = (0..beneath.len()).min_by_key(|&i| beneath[i]) else { break };
-            self.entries[hole] = beneath[least];
-            hole = first + least;
-        }
-        while hole > top {
-            let above = (hole - 1) / FAN;
-            if self.entries[above] <= entry {
+            let end = self.entries.len().min(first + FAN);
+            if first >= end {
                 break;
             }
-            self.entries[hole] = self.entries[above];
-            hole = above;
+            let least = first + least(&self.entries[first..end]);
+            self.entries[hole] = self.entries[least];
+            hole = least;
         }
-        self.entries[hole] = entry;
+        self.rise(hole, top, entry);
     }
 }
 

@@ -5,6 +5,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::runtime::waker_cell::HoldWakers;
+
 thread_local! {
     /// Its address is a number that no other living thread has.
     static HERE: u8 = const { 0 };
@@ -23,6 +25,8 @@ pub struct Exclusive<T> {
 pub(super) struct Inside<'a, T> {
     value: MutexGuard<'a, T>,
     inside: &'a AtomicUsize,
+    /// Goes last: wakers of futures are code of users too.
+    _hold: HoldWakers,
 }
 
 impl<T> Exclusive<T> {
@@ -34,7 +38,7 @@ impl<T> Exclusive<T> {
         }
         let value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
         self.inside.store(here, Ordering::Relaxed);
-        Some(Inside { value, inside: &self.inside })
+        Some(Inside { value, inside: &self.inside, _hold: HoldWakers::new() })
     }
 }
 

@@ -1,4 +1,6 @@
-//! cede, as its documentation has it. Tasks run on one thread, so workloads for several are left out.
+//! cede, as its documentation has it.
+
+mod workers;
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -179,8 +181,8 @@ fn serve(peer: &Peer) -> io::Result<()> {
     Ok(())
 }
 
-fn main() -> io::Result<()> {
-    let peer = Peer::from_command_line("cede");
+/// What has no number of threads.
+fn on_one_thread(peer: &Peer) {
     let first = peer.number(0);
     match peer.workload() {
         "gen" => peer.report(first, timed(|| values(first)).1),
@@ -189,23 +191,43 @@ fn main() -> io::Result<()> {
             let each = peer.number(1);
             peer.report(first * each, cede::run(|| timed(|| yields(first, each)).1));
         }
-        "idle" => with_small_stacks(|| idle(&peer, first)),
-        "spawn" | "pingpong" | "skynet" | "skew" | "timers" | "echo" if peer.number(1) != 1 => unsupported(),
-        "spawn" => {
-            let batch = peer.number(2);
-            peer.report(first, cede::run(|| timed(|| spawns(first, batch)).1));
+        "idle" => with_small_stacks(|| idle(peer, first)),
+        _ => unsupported(),
+    }
+}
+
+fn main() -> io::Result<()> {
+    let peer = Peer::from_command_line("cede");
+    let first = peer.number(0);
+    let threads = match peer.workload() {
+        "spawn" | "pingpong" | "skynet" | "skew" | "timers" | "echo" => peer.number(1),
+        _ => {
+            on_one_thread(&peer);
+            return Ok(());
         }
-        "pingpong" => peer.report(first, cede::run(|| timed(|| messages(first)).1)),
-        "skynet" => {
+    };
+    match (peer.workload(), threads) {
+        ("spawn", 1) => peer.report(first, cede::run(|| timed(|| spawns(first, peer.number(2))).1)),
+        ("spawn", _) => {
+            peer.report(first, workers::on(threads, || timed(|| workers::spawns(first, peer.number(2))).1));
+        }
+        ("pingpong", 1) => peer.report(first, cede::run(|| timed(|| messages(first)).1)),
+        ("pingpong", _) => peer.report(first, workers::on(threads, || timed(|| workers::messages(first)).1)),
+        ("skynet", 1) => {
             let times = peer.number(2);
             peer.report(tasks_of_tree(first), with_small_stacks(|| skynet(first, times)));
         }
-        "skew" => {
-            let batch = peer.number(2);
-            peer.report(first, cede::run(|| timed(|| skew(first, batch)).1));
+        ("skynet", _) => {
+            let times = peer.number(2);
+            peer.report(tasks_of_tree(first), workers::on(threads, || workers::skynet(first, times)));
         }
-        "timers" => with_small_stacks(|| timers(&peer, first)),
-        "echo" => cede::run(|| serve(&peer))?,
+        ("skew", 1) => peer.report(first, cede::run(|| timed(|| skew(first, peer.number(2))).1)),
+        ("skew", _) => {
+            peer.report(first, workers::on(threads, || timed(|| workers::skew(first, peer.number(2))).1));
+        }
+        ("timers", 1) => with_small_stacks(|| timers(&peer, first)),
+        ("echo", 1) => cede::run(|| serve(&peer))?,
+        ("echo", _) => workers::on(threads, || workers::serve(&peer))?,
         _ => unsupported(),
     }
     Ok(())

@@ -1,0 +1,173 @@
+//! The life of a worker: ticks until the order to end, and what it does about its tasks then.
+//!
+//! Worker 0 is the thread that has called `run`; the others have threads of their own. All of them end in the same way (see
+//! [`crew`](super::crew)).
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use super::crew::{Crew, Report, STOP};
+use super::seat::Seat;
+use super::settings::Settings;
+use crate::atomics::deque::Worker as Deque;
+use crate::coroutine::Extent;
+use crate::runtime::remote::Fresh;
+use crate::runtime::report;
+use crate::runtime::runner::{AbortOnUnwind, Runner};
+use crate::runtime::shutdown::Pass;
+use crate::runtime::task::TaskKey;
+
+/// How many rounds of orders there are at most: as many generations of tasks may begin while those before them are ended.
+const PASSES: u32 = 64;
+
+/// How long a worker waits that the system has refused what waiting needs.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// One worker, while a run is under way.
+pub(super) struct Worker<'a> {
+    runner: &'a Runner,
+    seat: &'a Seat,
+    crew: &'a Crew,
+    /// Tasks that can't be ended.
+    given_up: Vec<TaskKey>,
+    said: bool,
+}
+
+/// All that a worker's thread does.
+pub(super) fn work(crew: Arc<Crew>, worker: usize, deque: Deque<Fresh>, settings: &Settings) {
+    let runner = settings.runner(Seat::new(Arc::clone(&crew), worker, deque));
+    settings.tell_begin(worker);
+    if let Ok(_entered) = runner.enter() {
+        let _extent = Extent::open();
+        let _guard = AbortOnUnwind;
+        let mut worker = Worker::new(&runner, &crew);
+        worker.obey();
+        worker.finish();
+    }
+    crew.await_departure();
+    settings.tell_end(worker);
+}
+
+impl<'a> Worker<'a> {
+    pub(super) fn new(runner: &'a Runner, crew: &'a Crew) -> Self {
+        let seat = runner.scheduler.seat().expect("a worker has a seat");
+        Worker { runner, seat, crew, given_up: Vec::new(), said: false }
+    }
+
+    /// Runs what there is, until the order to end.
+    fn obey(&mut self) {
+        let mut carried_out = 0;
+        loop {
+            match self.crew.order() {
+                STOP => return,
+                order if order != carried_out => {
+                    carried_out = order;
+                    self.end_tasks(|worker| worker.turn());
+                    self.crew.report(order, self.state());
+                }
+                _ => {
+                    if let Err(error) = self.runner.scheduler.tick() {
+                        self.crew.report_fault(error);
+                        thread::park_timeout(PAUSE);
+                    }
+                }
+            }
+        }
+    }
+
+    fn state(&self) -> Report {
+        Report { live: self.runner.scheduler.live() - self.given_up.len(), begun: self.seat.begun() }
+    }
+
+    /// Ends the tasks that there are now, in the order in which they were made. `turn` lets the run go on for a tick, and gives false
+    /// when nothing can happen any more.
+    fn end_tasks(&mut self, mut turn: impl FnMut(&mut Self) -> bool) {
+        let mut tasks = self.runner.scheduler.all_keys();
+        tasks.retain(|task| !self.given_up.contains(task));
+        let scheduler = &self.runner.scheduler;
+        let mut pass = Pass::of(scheduler, &tasks);
+        if !pass.end(|| turn(self)) {
+            let left = pass.left();
+            self.given_up.extend(left.iter().map(|task| task.core().key.get()));
+        }
+    }
+
+    /// A tick of a worker that is not the first. Gives false when worker 0 has found that nothing can happen any more.
+    fn turn(&mut self) -> bool {
+        let round = self.crew.round();
+        if let Err(error) = self.runner.scheduler.tick() {
+            self.crew.report_fault(error);
+            return false;
+        }
+        self.crew.round() == round
+    }
+
+    /// The same for worker 0, which finds that out, and tells the others.
+    fn turn_of_first(&mut self) -> bool {
+        let goes_on = self.runner.wind_down(&mut self.said, false);
+        if !goes_on {
+            self.crew.next_round();
+        }
+        goes_on
+    }
+
+    /// Ends the tasks of all workers, and then the other workers. By worker 0.
+    pub(super) fn end_all(&mut self) {
+        if self.crew.is_forked() {
+            // There is nobody to give orders to.
+            self.crew.gate.close();
+            return;
+        }
+        let mut clean = None;
+        for pass in 0..PASSES {
+            let fresh = self.seat.take_all();
+            let had_fresh = !fresh.is_empty();
+            for fresh in fresh {
+                self.runner.scheduler.adopt_fresh(fresh);
+            }
+            self.crew.give_order();
+            self.end_tasks(Worker::turn_of_first);
+            self.runner.breathe();
+            self.runner.breathe();
+            let others = loop {
+                match self.crew.reports() {
+                    Some(others) => break others,
+                    None => self.turn_of_first(),
+                };
+            };
+            if pass == 0 {
+                self.crew.gate.close();
+            }
+            let own = self.state();
+            let begun = others.begun + own.begun;
+            let is_clean = others.live + own.live == 0 && !had_fresh && !self.crew.has_fresh();
+            if is_clean && clean == Some(begun) {
+                break;
+            }
+            clean = is_clean.then_some(begun);
+        }
+        self.crew.stop();
+    }
+
+    /// The worker is over: nothing comes in any more, and what is left is told so. What destructors begin meanwhile has its turn as
+    /// far as it needs nobody else.
+    pub(super) fn finish(&mut self) {
+        let runner = self.runner;
+        runner.closed.set(true);
+        for _ in 0..PASSES {
+            self.crew.inboxes[self.seat.worker].close();
+            self.seat.clear();
+            self.end_tasks(|worker| {
+                let scheduler = &worker.runner.scheduler;
+                (scheduler.is_ready() || worker.seat.has_own()) && scheduler.tick().is_ok()
+            });
+            if self.state().live == 0 && !self.seat.has_own() {
+                break;
+            }
+        }
+        if runner.scheduler.live() > 0 {
+            runner.leave(report::given_up);
+        }
+    }
+}

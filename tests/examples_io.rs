@@ -1,0 +1,232 @@
+//! The examples that serve, each in a child with real sockets, to its end by Ctrl-C.
+//!
+//! The children are this binary, which has the examples in it, since `cargo test --test examples_io` builds no example. Ctrl-C is for
+//! the thread that a process began with, and the usual harness runs tests on others: so this has one of its own.
+
+#[allow(dead_code, reason = "its `main` is the example's")]
+#[path = "../examples/chat.rs"]
+mod chat;
+
+#[allow(dead_code, reason = "its `main` is the example's")]
+#[path = "../examples/proxy.rs"]
+mod proxy;
+
+use std::env;
+use std::error::Error;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+type Main = fn() -> Result<(), Box<dyn Error>>;
+
+const EXAMPLES: &[(&str, Main)] = &[("chat", chat::main), ("proxy", proxy::main)];
+
+const TESTS: &[(&str, fn())] = &[
+    ("a_chat_tells_all_what_one_says", a_chat_tells_all_what_one_says),
+    ("a_proxy_hands_bytes_and_ends_on", a_proxy_hands_bytes_and_ends_on),
+    ("a_proxy_lets_its_connections_end", a_proxy_lets_its_connections_end),
+    ("a_proxy_cuts_those_that_take_too_long", a_proxy_cuts_those_that_take_too_long),
+    ("an_example_without_arguments_says_how_it_is_used", an_example_without_arguments_says_how_it_is_used),
+];
+
+/// Names the example that a child runs.
+const CHILD: &str = "CEDE_TEST_EXAMPLE";
+
+fn main() -> ExitCode {
+    if let Ok(name) = env::var(CHILD) {
+        let (_, main) = EXAMPLES.iter().find(|(example, _)| *example == name).unwrap();
+        return match main() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    // What cargo and its friends say to a harness: a filter, and flags, of which one matters.
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let is_list = arguments.iter().any(|argument| argument == "--list");
+    let filters: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    for (name, test) in TESTS {
+        if is_list {
+            println!("{name}: test");
+        } else if filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str())) {
+            test();
+            println!("test {name} ... ok");
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// An example that runs. It is killed when this goes, if it has not ended.
+struct Example {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    address: String,
+}
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Example {
+    fn start(name: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args(arguments).env(CHILD, name).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut example = Example { child, output, address: String::new() };
+        example.address = example.line().strip_prefix("listening on ").unwrap().to_owned();
+        example
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    fn connect(&self) -> Client {
+        let stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        Client { reader: BufReader::new(stream.try_clone().unwrap()), stream }
+    }
+
+    fn interrupt(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+    }
+
+    /// What it still says, when it has ended well.
+    fn end(mut self) -> String {
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).unwrap();
+        assert!(self.child.wait().unwrap().success(), "{rest}");
+        rest
+    }
+}
+
+struct Client {
+    stream: TcpStream,
+    reader: BufReader<TcpStream>,
+}
+
+impl Client {
+    fn say(&mut self, text: &str) {
+        self.stream.write_all(text.as_bytes()).unwrap();
+    }
+
+    #[track_caller]
+    fn hears(&mut self, expected: &str) {
+        let mut line = String::new();
+        self.reader.read_line(&mut line).unwrap();
+        assert_eq!(line.trim_end(), expected);
+    }
+}
+
+fn a_chat_tells_all_what_one_says() {
+    let chat = Example::start("chat", &["127.0.0.1:0"]);
+    let enter = |name: &str| {
+        let mut client = chat.connect();
+        client.hears("Who are you?");
+        client.say(&format!("{name}\n"));
+        client
+    };
+    let mut ann = enter("ann");
+    // When she hears herself, she is in.
+    ann.say("anybody?\n");
+    ann.hears("ann: anybody?");
+    let mut bob = enter("bob");
+    ann.hears("* bob comes in");
+    let mut other = enter("bob");
+    other.hears("That name is taken.");
+    other.hears("");
+    bob.say("I am\r\n");
+    ann.hears("bob: I am");
+    bob.hears("bob: I am");
+    // One that says nothing more is told good-bye; one that breaks off is not, and leaves.
+    bob.stream.shutdown(Shutdown::Write).unwrap();
+    bob.hears("Good-bye.");
+    bob.hears("");
+    ann.hears("* bob has left");
+    chat.interrupt();
+    ann.hears("Good-bye.");
+    ann.hears("");
+    assert!(chat.end().ends_with("* ann has left\n"));
+}
+
+/// A proxy to a server that shouts, which serves one connection after the other.
+fn proxied(seconds: &str) -> Example {
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = upstream.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for stream in upstream.incoming() {
+            let stream = stream.unwrap();
+            for line in BufReader::new(&stream).lines().map_while(Result::ok) {
+                if writeln!(&stream, "{}", line.to_uppercase()).is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    Example::start("proxy", &["127.0.0.1:0", &address, seconds])
+}
+
+fn a_proxy_hands_bytes_and_ends_on() {
+    let mut proxy = proxied("10");
+    let mut client = proxy.connect();
+    client.say("hello\n");
+    client.hears("HELLO");
+    client.say("bye\n");
+    client.stream.shutdown(Shutdown::Write).unwrap();
+    client.hears("BYE");
+    client.hears("");
+    let peer = client.stream.local_addr().unwrap();
+    assert_eq!(proxy.line(), format!("{peer}: 10 bytes up, 10 bytes down"));
+    proxy.interrupt();
+    assert!(proxy.end().contains("stopping: 0 connections"));
+}
+
+fn a_proxy_lets_its_connections_end() {
+    let mut proxy = proxied("10");
+    let mut client = proxy.connect();
+    client.say("hello\n");
+    client.hears("HELLO");
+    proxy.interrupt();
+    assert_eq!(proxy.line(), "stopping: 1 connections have 10s");
+    // The socket goes a tick after that was said.
+    while TcpStream::connect(&proxy.address).is_ok() {
+        thread::yield_now();
+    }
+    client.say("still here\n");
+    client.hears("STILL HERE");
+    drop(client);
+    assert!(proxy.end().ends_with("17 bytes up, 17 bytes down\nstopped\n"));
+}
+
+fn a_proxy_cuts_those_that_take_too_long() {
+    let proxy = proxied("0.05");
+    let mut client = proxy.connect();
+    client.say("hello\n");
+    client.hears("HELLO");
+    proxy.interrupt();
+    client.hears("");
+    let rest = proxy.end();
+    assert!(rest.contains("stopping: 1 connections are cut"), "{rest}");
+    assert!(rest.ends_with("6 bytes up, 6 bytes down\nstopped\n"), "{rest}");
+}
+
+fn an_example_without_arguments_says_how_it_is_used() {
+    for (name, _) in EXAMPLES {
+        let output = Command::new(env::current_exe().unwrap()).env(CHILD, name).output().unwrap();
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.starts_with(&format!("usage: {name}")), "{text}");
+    }
+}

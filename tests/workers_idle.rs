@@ -1,0 +1,127 @@
+//! What a runtime costs while it has nothing to do, and a process that forks in a task.
+
+use std::process::{Command, exit};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use cede::sync::Event;
+use cede::{Runtime, sleep, spawn_any};
+
+/// The processor time that this process has used.
+fn processor_time() -> Duration {
+    // SAFETY: `rusage` is plain data, and the call fills it in.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        assert_eq!(libc::getrusage(libc::RUSAGE_SELF, &mut usage), 0);
+        usage
+    };
+    let time = |time: libc::timeval| {
+        Duration::from_secs(time.tv_sec as u64) + Duration::from_micros(time.tv_usec as u64)
+    };
+    time(usage.ru_utime) + time(usage.ru_stime)
+}
+
+const CHILD: &str = "CEDE_TEST_CHILD";
+
+/// Runs one of the functions below in a process of its own.
+fn in_a_process(name: &str) {
+    let test = std::env::current_exe().unwrap();
+    let mut child = Command::new(test).arg("children").env(CHILD, name).spawn().unwrap();
+    let number = child.id();
+    let (tell, told) = mpsc::channel();
+    let waits = thread::spawn(move || {
+        let status = child.wait().unwrap();
+        // Nobody listens any more when it took too long.
+        let _ = tell.send(());
+        status
+    });
+    if told.recv_timeout(Duration::from_secs(30)).is_err() {
+        // SAFETY: the child was not waited for, so the number is its.
+        unsafe { libc::kill(number as libc::pid_t, libc::SIGKILL) };
+        panic!("{name} hangs");
+    }
+    let status = waits.join().unwrap();
+    assert!(status.success(), "{name}: {status}");
+}
+
+#[test]
+fn children() {
+    match std::env::var(CHILD).as_deref() {
+        Ok("idle") => idle(),
+        Ok("busy before") => idle_after_work(),
+        Ok("fork") => fork(),
+        _ => {}
+    }
+}
+
+/// 300 ms in which nothing happens, after `work`, cost next to nothing.
+fn idles(work: impl FnOnce()) {
+    let runtime = Runtime::builder().workers(4).build().unwrap();
+    let used = runtime.run(|| {
+        work();
+        // The workers go to sleep.
+        sleep(Duration::from_millis(20));
+        let before = processor_time();
+        sleep(Duration::from_millis(300));
+        processor_time() - before
+    });
+    let used = used.unwrap();
+    assert!(used < Duration::from_millis(5), "{used:?}");
+}
+
+fn idle() {
+    idles(|| ());
+}
+
+/// So it is after a time in which workers have woken each other a lot, and wait awake.
+fn idle_after_work() {
+    idles(|| {
+        for n in 0..2000 {
+            assert_eq!(spawn_any(move || n).join().unwrap(), n);
+        }
+    });
+}
+
+/// A child that goes on in a task comes out of its run, and so does the parent.
+fn fork() {
+    let runtime = Runtime::builder().workers(2).build().unwrap();
+    let (tell, told) = mpsc::channel();
+    let forked = runtime.run(|| {
+        let event = Arc::new(Event::new());
+        let waits = Arc::clone(&event);
+        let other = spawn_any(move || waits.wait());
+        sleep(Duration::from_millis(5));
+        // SAFETY: the child does nothing but leave the run and exit.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            return None;
+        }
+        event.set();
+        other.join().unwrap();
+        tell.send(()).unwrap();
+        Some(child)
+    });
+    let Some(child) = forked.unwrap() else { exit(7) };
+    let mut status = 0;
+    // SAFETY: it waits for the child of this process.
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 7, "{status}");
+    assert!(told.recv().is_ok());
+}
+
+#[test]
+fn an_idle_runtime_uses_no_processor_time() {
+    in_a_process("idle");
+}
+
+#[test]
+fn a_runtime_that_was_busy_uses_none_when_it_is_idle() {
+    in_a_process("busy before");
+}
+
+#[test]
+fn a_child_that_was_forked_in_a_task_and_its_parent_both_come_out() {
+    in_a_process("fork");
+}
