@@ -265,9 +265,11 @@ impl<T> Operation for RemoteJoining<'_, T> {
         })
         .flatten();
         let waiters = shared.waiters();
-        waiters.link(this.node.as_ref(), waiter);
+        // Who ends the task takes this lock when somebody has waited, and is not to wake a second time who knows already.
         if shared.note_waiter() {
             waiter.wake_later();
+        } else {
+            waiters.link(this.node.as_ref(), waiter);
         }
     }
 

@@ -182,7 +182,7 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Says that somebody waits, who is in the list or about to block. Gives whether it has ended. Under the lock of the waiters.
+    /// Says that somebody waits, who is about to be in the list or to block. Gives whether it has ended. Under the lock of the waiters.
     pub(super) fn note_waiter(&self) -> bool {
         self.word.fetch_or(WAITED, Ordering::AcqRel) & STAGE >= VALUE
     }
