@@ -28,6 +28,23 @@ impl Notifier {
 }
 
 #[cfg(test)]
+impl Notifier {
+    /// Waits until it has been rung since somebody last waited.
+    pub(crate) fn wait(&self) {
+        let mut rung = self.0.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        while rung.0 == 0 {
+            rung = self.0.rings.wait(rung).unwrap_or_else(PoisonError::into_inner);
+        }
+        rung.0 = 0;
+    }
+
+    /// How often it was rung.
+    pub(crate) fn rings(&self) -> u32 {
+        self.0.rung.lock().unwrap_or_else(PoisonError::into_inner).1
+    }
+}
+
+#[cfg(test)]
 pub(crate) use fixture::{Run, model, model_of};
 
 #[cfg(test)]
@@ -39,7 +56,6 @@ mod fixture {
     use std::sync::Arc;
 
     use super::Notifier;
-    use crate::atomics::PoisonError;
     use crate::runtime::inbox::{Inbox, Message};
     use crate::runtime::operation::{CancelWait, Operation};
     use crate::runtime::scheduler::Scheduler;
@@ -104,20 +120,11 @@ mod fixture {
             self.sleeps.set(self.sleeps.get() + 1);
             if inbox.begin_sleep() {
                 if !enough() {
-                    self.wait_for_the_bell();
+                    self.bell.wait();
                 }
                 inbox.end_sleep();
             }
             inbox.drain(hear);
-        }
-
-        /// Waits until the inbox has notified.
-        fn wait_for_the_bell(&self) {
-            let mut rung = self.bell.0.rung.lock().unwrap_or_else(PoisonError::into_inner);
-            while rung.0 == 0 {
-                rung = self.bell.0.rings.wait(rung).unwrap_or_else(PoisonError::into_inner);
-            }
-            rung.0 = 0;
         }
 
         /// Sleeps until the task is woken, or another thread has a function called.
@@ -171,8 +178,7 @@ mod fixture {
             if std::thread::panicking() {
                 return;
             }
-            let rung = self.bell.0.rung.lock().unwrap_or_else(PoisonError::into_inner).1;
-            assert!(rung <= self.sleeps.get(), "at most one notification for each sleep");
+            assert!(self.bell.rings() <= self.sleeps.get(), "at most one notification for each sleep");
         }
     }
 }

@@ -340,6 +340,9 @@ impl Crew {
     }
 }
 
+#[cfg(all(test, cede_loom))]
+mod models;
+
 impl std::fmt::Debug for Crew {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Crew").field("workers", &self.size()).finish_non_exhaustive()
