@@ -10,12 +10,22 @@ use loom::thread as threads;
 use super::super::models::{Run, model};
 use super::super::task::{AnyTask, TaskKey};
 use super::*;
+use crate::atomics::{AtomicBool, Ordering};
 
 /// A value that is counted, with what holds it: the closure, the result, who has taken it.
 type Value = Arc<()>;
 
+/// A value whose end is a moment at which other threads may come.
+struct Watched(Arc<AtomicBool>);
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 /// A task for this thread, and what its closure gives.
-fn task(given: Given<Value>) -> (Unbegun, RemoteJoinHandle<Value>) {
+fn task<T: Send + 'static>(given: Given<T>) -> (Unbegun, RemoteJoinHandle<T>) {
     let home = Some(thread::current().id());
     let origin = Origin { home, runtime: 0, spawned_at: Location::caller(), observed: false };
     let (unbegun, handle) = make(origin, None, move || given);
@@ -210,11 +220,12 @@ fn one_who_waits_and_is_cancelled_leaves_the_value_there() {
 #[test]
 fn what_never_begins_is_dropped_before_who_waits_is_told() {
     model(|| {
-        let (unbegun, handle, value) = succeeds();
-        let theirs = Arc::clone(&value);
+        let is_there = Arc::new(AtomicBool::new(true));
+        is_there.load(Ordering::Relaxed);
+        let (unbegun, handle) = task(Ok(Watched(Arc::clone(&is_there))));
         let joins = threads::spawn(move || {
-            assert!(handle.join().unwrap_err().is_run_ended());
-            assert_eq!(Arc::strong_count(&theirs), 2);
+            assert!(handle.join().is_err_and(|error| error.is_run_ended()));
+            assert!(!is_there.load(Ordering::Relaxed));
         });
         drop(unbegun);
         joins.join().unwrap();
