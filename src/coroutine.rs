@@ -36,6 +36,7 @@
 //! corosensei on the stack (limited to 1 KiB, and their destructors must not panic).
 
 mod exit_notice;
+mod fibers;
 mod grow;
 
 use std::cell::{Cell, UnsafeCell};
@@ -51,6 +52,7 @@ use corosensei::stack::{STACK_ALIGNMENT, Stack, StackPointer};
 pub use grow::{grow, grow_with};
 
 use crate::stack::{self, Label, Slot, StackError};
+use fibers::{Fiber, Resumer};
 
 /// An [`Event`] crosses as a plain number: of the values that an enum has not, corosensei's result would take one for its own end, and so
 /// what comes back would be put together in three comparisons in place of one.
@@ -147,6 +149,7 @@ pub(crate) struct Coroutine {
     extents_are_fine: Cell<bool>,
     /// The thread was unwinding when the coroutine was last resumed, and it has not suspended itself since.
     resumed_in_unwind: Cell<bool>,
+    fiber: Fiber,
     kind: Kind,
     label: Label,
 }
@@ -227,8 +230,11 @@ pub(crate) unsafe fn build<H>(
     let switch = unsafe {
         Switch::with_stack_unchecked(segment, move |suspender: &Suspender, _command| {
             let header = NonNull::new_unchecked(place);
-            header.cast::<Coroutine>().as_ref().suspender.set(suspender);
+            let coroutine = header.cast::<Coroutine>().as_ref();
+            coroutine.fiber.arrive();
+            coroutine.suspender.set(suspender);
             entry(header);
+            coroutine.fiber.leave();
         })
     };
     let coroutine = Coroutine {
@@ -242,6 +248,7 @@ pub(crate) unsafe fn build<H>(
         slot,
         suspender: Cell::new(ptr::null()),
         resumed_in_unwind: Cell::new(false),
+        fiber: Fiber::new(),
         kind,
         label: Label { owner: place.cast(), ..label },
     };
@@ -308,7 +315,10 @@ impl Coroutine {
         }
         // SAFETY: the coroutine is not running, so nobody else has this borrow.
         let switch = unsafe { &mut **self.switch.get() };
-        match switch.resume(command) {
+        let resumer = Resumer::leave(&self.fiber);
+        let result = switch.resume(command);
+        resumer.arrive();
+        match result {
             CoroutineResult::Yield(SUSPENDED) => Event::Suspended,
             unusual => Event::unusual(unusual),
         }
@@ -412,8 +422,11 @@ impl Coroutine {
     /// This is the innermost coroutine, it runs on this thread, and nothing is unwinding in it.
     #[inline(always)]
     pub(crate) unsafe fn suspend(&self, event: Event) -> Command {
+        self.fiber.leave();
         // SAFETY: `suspender` was set when the coroutine began, and lies on its live stack.
-        unsafe { (*self.suspender.get()).suspend(event as usize) }
+        let command = unsafe { (*self.suspender.get()).suspend(event as usize) };
+        self.fiber.arrive();
+        command
     }
 
     /// Drops a header whose coroutine has finished or has never begun, and gives its slot back.

@@ -42,12 +42,16 @@
 //!
 //! The [`manual`] says how it works and why, and how to port Python programs.
 
+// The models use a part of it only.
+#![cfg_attr(cede_loom, allow(dead_code))]
+
 #[cfg(panic = "abort")]
 compile_error!(
     "cede needs panic=unwind: closing a suspended generator runs its destructors by unwinding its stack, \
      which panic=\"abort\" would turn into a silent abort. Remove `panic = \"abort\"` from the profile."
 );
 
+mod atomics;
 pub mod stack;
 
 mod coroutine;

@@ -30,9 +30,9 @@ use std::mem::ManuallyDrop;
 use std::process;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
+use crate::atomics::{AtomicUsize, Ordering};
 use crate::runtime::inbox::Inbox;
 use crate::runtime::scheduler::with_scheduler;
 use crate::runtime::task::TaskKey;
@@ -231,7 +231,8 @@ impl Wakeful {
 
 impl Drop for Wakeful {
     fn drop(&mut self) {
-        if let Some(owner) = self.owner.take_if(|owner| owner.is_only()) {
+        // A model has threads of its own, each of which ends with it.
+        if let Some(owner) = self.owner.take_if(|owner| owner.is_only() && !cfg!(cede_loom)) {
             // Where the thread is about to end it just goes.
             let _ = SPARE.try_with(|spare| spare.set(Some(owner)));
         }
@@ -248,3 +249,6 @@ impl fmt::Debug for Wakeful {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, cede_loom))]
+mod models;

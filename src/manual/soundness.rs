@@ -154,6 +154,28 @@
 //! `nothing_is_lost_while_the_ownership_ends`, `two_runs_on_two_threads_hand_items_to_each_other`,
 //! `a_task_of_another_run_of_the_thread_is_woken_in_its_own_run`, `cancelled_waiters_of_two_threads_lose_no_turn`.
 //!
+//! ## What is checked of that
+//!
+//! Tests on real threads see a few of the orders in which these can come. So the machines themselves, not copies of them, are also compiled
+//! against a model checker, loom, which goes through all orders with up to three preemptions and through the values that the memory model
+//! lets each load see (`.ci/loom`). The modules named `models` have what is checked:
+//!
+//! | machine | property | models |
+//! |---|---|---|
+//! | the lock that one thread owns | one at a time is inside and sees what the one before wrote, at whatever moment the second thread comes | `runtime/guarded/models.rs` |
+//! | the inbox of a run | no wake-up, function or interrupt is lost, comes twice or out of order; a sleep is notified once at most; what comes as a run ends is taken or given back; the last one that could speak ends the sleep | `runtime/inbox/models.rs` |
+//! | waits for channels, semaphores and events | what is sent is received once, or comes back; a close is seen by all; what a cancelled waiter was given goes to the next | `sync/models.rs` |
+//! | handles of tasks on other threads | the result comes once and is dropped once, a cancellation is counted once or is too late and says so, all who wait are told | `runtime/remote/models.rs` |
+//! | blocking calls | the result comes once; what nobody wants any more is gone before the run may end | `runtime/blocking/models.rs` |
+//! | the pool of threads | work that is taken in is done or refused, once, though threads fall asleep, go, or the pool is closed | `runtime/pool/models.rs` |
+//!
+//! The task that waits is a record without a stack in them, and the OS a flag. Not modelled are the reference counts (`Arc`), the queues of
+//! crossbeam behind the pool, and the fence that the kernel puts into other threads, which is two full fences there; loom orders sequentially
+//! consistent accesses by fences. Each model was seen to fail when a line that it is about was taken out, swapped or weakened.
+//!
+//! `.ci/stress` has real threads hammer all of it, and counts; `.ci/sanitizers` has ThreadSanitizer watch the same programs, told of each
+//! switch from stack to stack, and with the standard library built for it, so that there is nothing to suppress.
+//!
 //! # Who may suspend
 //!
 //! A task suspends itself through one function, in `runtime/park.rs`, which asks first: is there a task, does it run on this stack (perhaps with

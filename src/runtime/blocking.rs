@@ -25,8 +25,7 @@ use std::fmt;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use super::context;
@@ -37,6 +36,7 @@ use super::pool::{Busy, Pool, Refusal, Settings, Work};
 use super::scheduler::with_scheduler;
 use super::task::TaskKey;
 use super::waiter::Waiter;
+use crate::atomics::{Mutex, MutexGuard, PoisonError, thread};
 
 /// How many threads there are at most.
 pub(super) const THREADS_MAX: usize = 256;
@@ -98,12 +98,7 @@ pub(crate) fn lend_a_thread(work: Arc<dyn Work>) {
 /// As [`unblock`], with an error in place of its own panics.
 pub(crate) fn try_unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
     let (sender, ticket, pool) = outlets(Kind::Owning)?;
-    let stage = Mutex::new(Stage::Queued(f, sender, ticket));
-    let job = Arc::new(Job { stage, waiter: Mutex::new(None) });
-    if let Err((work, reason)) = pool.submit(Arc::clone(&job) as Arc<dyn Work>) {
-        work.refuse(&reason);
-    }
-    match park::wait(pin!(Unblocking { job }))? {
+    match park::wait(pin!(Unblocking::begin(&pool, f, sender, ticket)))? {
         Ok(value) => Ok(value),
         Err(payload) => panic::resume_unwind(payload),
     }
@@ -208,6 +203,18 @@ struct Unblocking<F, T> {
     job: Arc<Job<F, T>>,
 }
 
+impl<T: Send + 'static, F: FnOnce() -> T + Send + 'static> Unblocking<F, T> {
+    /// Gives a job to a pool.
+    fn begin(pool: &Arc<Pool>, f: F, sender: Sender, ticket: Ticket) -> Self {
+        let stage = Mutex::new(Stage::Queued(f, sender, ticket));
+        let job = Arc::new(Job { stage, waiter: Mutex::new(None) });
+        if let Err((work, reason)) = pool.submit(Arc::clone(&job) as Arc<dyn Work>) {
+            work.refuse(&reason);
+        }
+        Unblocking { job }
+    }
+}
+
 impl<F, T> sealed::Sealed for Unblocking<F, T> {}
 
 impl<F, T> Operation for Unblocking<F, T> {
@@ -251,5 +258,7 @@ impl<F, T> Drop for Unblocking<F, T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, cede_loom))]
+mod models;
+#[cfg(all(test, not(cede_loom)))]
 mod tests;

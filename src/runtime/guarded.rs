@@ -30,9 +30,11 @@
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, compiler_fence};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread;
+
+use crate::atomics::{AtomicBool, AtomicU64, Entered, Mutex, MutexGuard, OneAtATime, Ordering, PoisonError};
+use crate::atomics::{
+    fence_all_threads, fence_this_thread, fences_are_to_be_had, hint, thread, thread_local,
+};
 
 use super::waker_cell;
 
@@ -55,6 +57,7 @@ pub(crate) struct Guarded<T> {
     busy: AtomicBool,
     /// Held by whoever is inside once it is SHARED, and by who changes `owner`.
     mutex: Mutex<()>,
+    inside: OneAtATime,
     value: UnsafeCell<T>,
 }
 
@@ -67,6 +70,7 @@ pub(crate) struct Guard<'a, T> {
     guarded: &'a Guarded<T>,
     /// The mutex where it is shared; else the owner is inside.
     mutex: Option<MutexGuard<'a, ()>>,
+    inside: Entered,
 }
 
 impl<T> Guarded<T> {
@@ -75,6 +79,7 @@ impl<T> Guarded<T> {
             owner: AtomicU64::new(UNOWNED),
             busy: AtomicBool::new(false),
             mutex: Mutex::new(()),
+            inside: OneAtATime::new(),
             value: UnsafeCell::new(value),
         }
     }
@@ -86,13 +91,19 @@ impl<T> Guarded<T> {
         if self.owner.load(Ordering::Relaxed) == me {
             debug_assert!(!self.busy.load(Ordering::Relaxed), "the lock is not entered twice");
             self.busy.store(true, Ordering::Relaxed);
-            compiler_fence(Ordering::SeqCst);
+            fence_this_thread();
             if self.owner.load(Ordering::Relaxed) == me {
-                return Guard { guarded: self, mutex: None };
+                return self.enter(None);
             }
             self.busy.store(false, Ordering::Release);
         }
         self.lock_slowly()
+    }
+
+    /// The lock is this thread's.
+    #[inline(always)]
+    fn enter<'a>(&'a self, mutex: Option<MutexGuard<'a, ()>>) -> Guard<'a, T> {
+        Guard { guarded: self, mutex, inside: self.inside.enter() }
     }
 
     #[cold]
@@ -105,7 +116,7 @@ impl<T> Guarded<T> {
                 // Before the ownership is published, so that whoever ends it finds the owner inside.
                 self.busy.store(true, Ordering::Relaxed);
                 self.owner.store(this_thread(), Ordering::Release);
-                return Guard { guarded: self, mutex: None };
+                return self.enter(None);
             }
             _ => {}
         }
@@ -116,7 +127,7 @@ impl<T> Guarded<T> {
             while self.busy.load(Ordering::Acquire) {
                 // A few instructions long, unless the owner has lost its processor inside.
                 if turns < 100 {
-                    std::hint::spin_loop()
+                    hint::spin_loop()
                 } else {
                     thread::yield_now()
                 }
@@ -131,7 +142,7 @@ impl<'a, T> Guard<'a, T> {
     /// While it is held, who is woken on another thread is not notified: he would find the lock taken.
     fn shared(guarded: &'a Guarded<T>, mutex: MutexGuard<'a, ()>) -> Self {
         waker_cell::begin_deferring();
-        Guard { guarded, mutex: Some(mutex) }
+        guarded.enter(Some(mutex))
     }
 }
 
@@ -146,6 +157,7 @@ fn unlock_shared(mutex: MutexGuard<'_, ()>) {
 impl<T> Drop for Guard<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
+        self.guarded.inside.leave(&mut self.inside);
         match self.mutex.take() {
             None => self.guarded.busy.store(false, Ordering::Release),
             Some(mutex) => unlock_shared(mutex),
@@ -192,46 +204,20 @@ pub(crate) fn visit<R>(f: impl FnOnce() -> R) -> R {
 /// The number of this thread, which no other ever has.
 #[cold]
 pub(crate) fn this_thread() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    if THREAD.get() == 0 {
-        THREAD.set(NEXT.fetch_add(1, Ordering::Relaxed));
-    }
-    THREAD.get()
+    // It orders nothing, and so is no part of the models.
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    THREAD.with(|thread| {
+        if thread.get() == 0 {
+            thread.set(NEXT.fetch_add(1, Ordering::Relaxed));
+        }
+        thread.get()
+    })
 }
 
-/// Whether `fence_all_threads` works. Asked before anybody becomes an owner.
-#[cfg(target_os = "linux")]
-fn fences_are_to_be_had() -> bool {
-    use rustix::thread::{MembarrierCommand, membarrier};
-    static REGISTERED: OnceLock<bool> = OnceLock::new();
-    *REGISTERED.get_or_init(|| membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok())
-}
+#[cfg(all(test, cede_loom))]
+mod models;
 
-#[cfg(not(target_os = "linux"))]
-fn fences_are_to_be_had() -> bool {
-    static NEVER: OnceLock<bool> = OnceLock::new();
-    *NEVER.get_or_init(|| false)
-}
-
-/// Puts a full fence into every thread of the process that runs now. Those that don't run have one when they come to run.
-#[cfg(target_os = "linux")]
-fn fence_all_threads() {
-    use rustix::thread::{MembarrierCommand, membarrier};
-    if let Err(error) = membarrier(MembarrierCommand::PrivateExpedited) {
-        // It was registered, so only a filter of system calls that was put up since can refuse it.
-        eprintln!(
-            "cede: the system no longer allows membarrier, without which threads can't share: {error}: aborting"
-        );
-        std::process::abort();
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn fence_all_threads() {
-    unreachable!("nobody owns a lock where there are no such fences")
-}
-
-#[cfg(test)]
+#[cfg(all(test, not(cede_loom)))]
 mod tests {
     use super::*;
     use std::sync::Arc;

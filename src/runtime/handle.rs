@@ -8,7 +8,6 @@ use std::error::Error;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
-use std::thread::{self, ThreadId};
 
 use thiserror::Error;
 
@@ -17,6 +16,7 @@ use super::inbox::Inbox;
 use super::remote::{self, Fresh, FreshCall, Given, Origin, RemoteJoinHandle};
 use super::scheduler::{Scheduler, with_scheduler};
 use super::workers::{Gate, Seat};
+use crate::atomics::thread::{self, ThreadId};
 
 /// The run has ended, and takes nothing in any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

@@ -36,14 +36,17 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::{self, Thread};
+use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(cede_loom)]
+use super::models::Notifier;
+#[cfg(not(cede_loom))]
 use super::reactor::Notifier;
 use super::report;
 use super::task::TaskKey;
+use crate::atomics::thread::{self, Thread};
+use crate::atomics::{AtomicBool, AtomicU8, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering, PoisonError};
 
 /// What another thread wants.
 pub(crate) enum Message {
@@ -327,7 +330,7 @@ impl Sender {
     }
 
     /// As [`Inbox::call`].
-    #[cfg(test)]
+    #[cfg(all(test, not(cede_loom)))]
     pub(crate) fn call(&self, call: Box<dyn FnOnce() + Send>) -> Result<(), Box<dyn FnOnce() + Send>> {
         self.inbox.call(call)
     }
@@ -347,7 +350,10 @@ impl Drop for Sender {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, cede_loom))]
+mod models;
+
+#[cfg(all(test, not(cede_loom)))]
 mod tests {
     use super::super::reactor::Reactor;
     use super::*;

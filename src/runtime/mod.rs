@@ -15,6 +15,8 @@ mod handle;
 pub(crate) mod holder;
 pub(crate) mod inbox;
 mod interrupt;
+#[cfg(cede_loom)]
+pub(crate) mod models;
 pub(crate) mod operation;
 pub(crate) mod outcome;
 mod outside;

@@ -60,6 +60,8 @@ impl Outside {
     #[cold]
     fn make_reactor(&self) -> io::Result<&Reactor> {
         let reactor = Reactor::new(self.portable)?;
+        // In a model no run waits for the OS.
+        #[cfg(not(cede_loom))]
         self.inbox.set_notifier(reactor.notifier());
         Ok(self.reactor.get_or_init(|| reactor))
     }

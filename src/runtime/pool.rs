@@ -35,14 +35,17 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, Weak};
-use std::thread::{self, JoinHandle};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crossbeam_deque::{Injector, Steal, Stealer, Worker};
-
 use super::report;
+use crate::atomics::deque::{Injector, Steal, Stealer, Worker};
+use crate::atomics::thread::{self, JoinHandle};
+use crate::atomics::{
+    AtomicBool, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering, PoisonError, RwLock, RwLockWriteGuard,
+    fence,
+};
 
 /// A piece of work.
 pub(crate) trait Work: Send + Sync {
@@ -135,7 +138,11 @@ struct Own {
 thread_local!(static OWN: RefCell<Option<Own>> = const { RefCell::new(None) });
 
 /// All pools, to count their threads.
-static POOLS: Mutex<Vec<Weak<Pool>>> = Mutex::new(Vec::new());
+static POOLS: std::sync::Mutex<Vec<Weak<Pool>>> = std::sync::Mutex::new(Vec::new());
+
+fn pools() -> std::sync::MutexGuard<'static, Vec<Weak<Pool>>> {
+    POOLS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -143,7 +150,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// How many threads of pools there are that won't wake anybody without having promised it.
 pub(super) fn quiet_threads() -> usize {
-    let mut known = lock(&POOLS);
+    let mut known = pools();
     known.retain(|pool| pool.strong_count() > 0);
     let pools: Vec<Arc<Pool>> = known.iter().filter_map(Weak::upgrade).collect();
     // The last owner of one may be here by now.
@@ -201,7 +208,7 @@ impl Pool {
             wake: Condvar::new(),
             gone: Condvar::new(),
         });
-        lock(&POOLS).push(Arc::downgrade(&pool));
+        pools().push(Arc::downgrade(&pool));
         pool
     }
 
@@ -404,7 +411,7 @@ impl Pool {
         self.write_stealers().retain(|(of, _)| *of != number);
     }
 
-    fn write_stealers(&self) -> std::sync::RwLockWriteGuard<'_, Vec<(usize, Stealer<Entry>)>> {
+    fn write_stealers(&self) -> RwLockWriteGuard<'_, Vec<(usize, Stealer<Entry>)>> {
         self.stealers.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -516,5 +523,7 @@ fn insist(mut steal: impl FnMut() -> Steal<Entry>) -> Option<Entry> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, cede_loom))]
+mod models;
+#[cfg(all(test, not(cede_loom)))]
 mod tests;

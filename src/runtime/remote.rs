@@ -13,6 +13,8 @@
 //! Results, closures and errors are never dropped under a lock.
 
 mod error;
+#[cfg(all(test, cede_loom))]
+mod models;
 mod shared;
 mod work;
 
@@ -22,7 +24,6 @@ use std::ops::Deref;
 use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
@@ -34,6 +35,7 @@ use super::scheduler::{Scheduler, with_scheduler};
 use super::wait_list::Node;
 use super::waiter::Waiter;
 use super::with_deadline::wait_within;
+use crate::atomics::thread;
 use shared::Shared;
 use work::Joint;
 
@@ -263,9 +265,11 @@ impl<T> Operation for RemoteJoining<'_, T> {
         })
         .flatten();
         let waiters = shared.waiters();
-        waiters.link(this.node.as_ref(), waiter);
+        // Who ends the task takes this lock when somebody has waited, and is not to wake a second time who knows already.
         if shared.note_waiter() {
             waiter.wake_later();
+        } else {
+            waiters.link(this.node.as_ref(), waiter);
         }
     }
 

@@ -363,22 +363,20 @@ impl Runner {
         let _extent = Extent::open();
         let _guard = AbortOnUnwind;
         self.closed.set(true);
-        let mut ended = self.end_all();
+        let mut given_up = Vec::new();
+        self.end_all(&mut given_up);
         inbox.close();
-        if ended && self.scheduler.live() > 0 {
-            // The destructors of what it has dropped have spawned.
-            ended = self.end_all();
-        }
-        if !ended {
+        // Those that other threads have handed over since, and those that the destructors of what it has dropped have spawned.
+        self.end_all(&mut given_up);
+        if self.scheduler.live() > 0 {
             self.leave(report::given_up);
         }
         Ok(())
     }
 
-    /// Ends the tasks of this run. Gives false when some are left that can't be ended.
-    fn end_all(&self) -> bool {
+    /// Ends the tasks of this run, save those that were given up, and notes which it gives up.
+    fn end_all(&self, given_up: &mut Vec<TaskKey>) {
         let mut said = false;
-        let mut given_up = Vec::new();
         for _ in 0..PASSES {
             let mut tasks = self.scheduler.all_keys();
             tasks.retain(|task| !given_up.contains(task));
@@ -387,7 +385,6 @@ impl Runner {
             }
             given_up.extend(self.end_these(&tasks, &mut said));
         }
-        self.scheduler.live() == 0
     }
 
     /// Ends these tasks, which are in the order in which they were made. Gives those that can't be ended.

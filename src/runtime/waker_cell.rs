@@ -25,12 +25,13 @@ use std::cell::{Cell, RefCell};
 use std::marker::{PhantomData, PhantomPinned};
 use std::mem::ManuallyDrop;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Waker;
 
 use super::inbox::Inbox;
 use super::report;
 use super::waiter::Waiter;
+use crate::atomics::{Mutex, MutexGuard, PoisonError, thread_local};
 
 thread_local! {
     /// Whether any are due: looked at often.

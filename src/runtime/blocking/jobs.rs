@@ -5,10 +5,11 @@
 //! merely waits for never.
 
 use std::cell::OnceCell;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{POOL, Pool, lock, pool};
+use crate::atomics::{Condvar, Mutex};
 
 /// Of what a ticket is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -23,10 +23,10 @@ use std::fmt;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
+use std::sync::Arc;
 
 use super::{Kind, Ticket, error_of, lock, outlets};
+use crate::atomics::{Condvar, Mutex, PoisonError, thread};
 use crate::runtime::context;
 use crate::runtime::inbox::Sender;
 use crate::runtime::operation::{CancelWait, Operation, sealed};

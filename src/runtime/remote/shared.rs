@@ -21,11 +21,7 @@
 //!
 //! The owner is one thread at a time ([`Owner`](super::work::Owner)). Results are never dropped under the lock.
 
-use std::cell::UnsafeCell;
 use std::panic::Location;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::ThreadId;
 use std::time::Instant;
 
 use super::super::addresses;
@@ -35,6 +31,8 @@ use super::super::task::TaskKey;
 use super::super::wait_list::List;
 use super::super::waker_cell;
 use super::error::RemoteJoinError;
+use crate::atomics::thread::ThreadId;
+use crate::atomics::{AtomicU32, Condvar, Mutex, MutexGuard, Ordering, Place, PoisonError};
 
 /// How a task ended.
 pub(in super::super) type Joined<T> = Result<T, RemoteJoinError>;
@@ -69,8 +67,8 @@ const CANCELS_MAX: u32 = u32::MAX - CANCEL;
 pub(super) struct Shared<T> {
     word: AtomicU32,
     pub(super) origin: Origin,
-    key: UnsafeCell<TaskKey>,
-    ending: UnsafeCell<Ending<T>>,
+    key: Place<TaskKey>,
+    ending: Place<Ending<T>>,
     waiters: Mutex<List>,
     /// For threads that wait. Tasks are in the list of waiters.
     ended: Condvar,
@@ -93,8 +91,8 @@ impl<T> Shared<T> {
         Shared {
             word: AtomicU32::new(if origin.observed { SENT | OBSERVED } else { SENT }),
             origin,
-            key: UnsafeCell::new(TaskKey::NONE),
-            ending: UnsafeCell::new(Ending { result: None, name: String::new() }),
+            key: Place::new(TaskKey::NONE),
+            ending: Place::new(Ending { result: None, name: String::new() }),
             waiters: Mutex::new(List::new()),
             ended: Condvar::new(),
         }
@@ -116,7 +114,7 @@ impl<T> Shared<T> {
     /// The task, once it has begun.
     pub(super) fn key(&self) -> Option<TaskKey> {
         // SAFETY: it is not written again after the stage that was read.
-        (self.stage() != SENT).then(|| unsafe { *self.key.get() })
+        (self.stage() != SENT).then(|| unsafe { *self.key.to_read() })
     }
 
     /// It is a task now. Gives how often it is to be cancelled at once.
@@ -126,7 +124,7 @@ impl<T> Shared<T> {
     /// By the owner, once.
     pub(super) unsafe fn begin(&self, key: TaskKey) -> u32 {
         // SAFETY: nobody reads it before the stage changes.
-        unsafe { *self.key.get() = key };
+        unsafe { *self.key.to_write() = key };
         let before = self.word.fetch_add(BEGUN - SENT, Ordering::AcqRel);
         debug_assert_eq!(before & STAGE, SENT, "it begins once");
         before / CANCEL
@@ -142,7 +140,7 @@ impl<T> Shared<T> {
             return Some(result);
         }
         // SAFETY: until it is over the owner alone has it, and nothing else runs meanwhile.
-        unsafe { (*self.ending.get()).result.replace(result) }
+        unsafe { (*self.ending.to_write()).result.replace(result) }
     }
 
     /// Why it gives no value, as far as is known.
@@ -155,7 +153,7 @@ impl<T> Shared<T> {
             return None;
         }
         // SAFETY: as in `keep`; a failure that was published is only read.
-        unsafe { (*self.ending.get()).result.as_ref()?.as_ref().err().cloned() }
+        unsafe { (*self.ending.to_read()).result.as_ref()?.as_ref().err().cloned() }
     }
 
     /// It has ended, or is not going to begin, with what was kept: tells who waits. Nothing changes when it was told before.
@@ -169,7 +167,7 @@ impl<T> Shared<T> {
             return;
         }
         // SAFETY: as in `keep`.
-        let ending = unsafe { &mut *self.ending.get() };
+        let ending = unsafe { &mut *self.ending.to_write() };
         ending.name = name;
         let end = match ending.result.get_or_insert_with(|| Err(RemoteJoinError::run_ended())) {
             Ok(_) => VALUE,
@@ -184,7 +182,7 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Says that somebody waits, who is in the list or about to block. Gives whether it has ended. Under the lock of the waiters.
+    /// Says that somebody waits, who is about to be in the list or to block. Gives whether it has ended. Under the lock of the waiters.
     pub(super) fn note_waiter(&self) -> bool {
         self.word.fetch_or(WAITED, Ordering::AcqRel) & STAGE >= VALUE
     }
@@ -199,7 +197,7 @@ impl<T> Shared<T> {
                 FAILED => {
                     self.word.fetch_or(OBSERVED, Ordering::Relaxed);
                     // SAFETY: a failure is not changed any more.
-                    let result = unsafe { &(*self.ending.get()).result };
+                    let result = unsafe { &(*self.ending.to_read()).result };
                     let failure = result.as_ref().and_then(|result| result.as_ref().err());
                     return Some(Err(failure.expect("it has failed").clone()));
                 }
@@ -208,7 +206,7 @@ impl<T> Shared<T> {
             let taken = word - VALUE + TAKEN;
             match self.word.compare_exchange_weak(word, taken, Ordering::AcqRel, Ordering::Acquire) {
                 // SAFETY: one thread alone makes it TAKEN, and nobody else touches the value then.
-                Ok(_) => return unsafe { (*self.ending.get()).result.take() },
+                Ok(_) => return unsafe { (*self.ending.to_write()).result.take() },
                 Err(now) => word = now,
             }
         }
@@ -276,5 +274,14 @@ impl<T> Drop for Shared<T> {
         {
             report::unobserved_remote(&ending.name, self.origin.spawned_at, error);
         }
+    }
+}
+
+#[cfg(all(test, cede_loom))]
+impl<T> Shared<T> {
+    /// Makes what of it is made at the first use.
+    pub(super) fn touch(&self) {
+        drop(self.waiters());
+        self.ended.notify_all();
     }
 }

@@ -12,7 +12,7 @@
 //! The end of a task of a group is told last, by the drop of its [`Ticket`]: the closure is gone then, and with the owner's part the
 //! result, unless a handle has that. So what either has borrowed may go when the group has been told.
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
@@ -28,6 +28,7 @@ use super::super::scheduler::Scheduler;
 use super::super::task::{AnyTask, Failure, TaskCore, TaskKey};
 use super::error::RemoteJoinError;
 use super::shared::{Origin, Shared};
+use crate::atomics::Place;
 
 /// What a closure gives that crosses threads.
 pub(crate) type Given<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -36,9 +37,9 @@ pub(crate) type Given<T> = Result<T, Box<dyn Error + Send + Sync>>;
 struct Remote<T, F> {
     shared: Shared<T>,
     /// Only the owner touches it.
-    body: UnsafeCell<Option<F>>,
+    body: Place<Option<F>>,
     /// The context in which it runs. Only the owner touches it.
-    values: UnsafeCell<Option<Arc<Values>>>,
+    values: Place<Option<Arc<Values>>>,
 }
 
 // SAFETY: the closure and the context are touched by the owner alone, which is one thread at a time, and both are `Send`. For what is
@@ -77,7 +78,7 @@ impl<T: Send, F: FnOnce() -> Given<T> + Send> Work for Remote<T, F> {
 
     unsafe fn values(&self) -> Option<Arc<Values>> {
         // SAFETY: the owner's, who is here.
-        unsafe { (*self.values.get()).take() }
+        unsafe { (*self.values.to_write()).take() }
     }
 
     unsafe fn begin(&self, key: TaskKey) -> u32 {
@@ -87,7 +88,7 @@ impl<T: Send, F: FnOnce() -> Given<T> + Send> Work for Remote<T, F> {
 
     unsafe fn run(&self) -> bool {
         // SAFETY: the owner's, who is here. It is taken out before it is called.
-        let Some(body) = (unsafe { (*self.body.get()).take() }) else { return false };
+        let Some(body) = (unsafe { (*self.body.to_write()).take() }) else { return false };
         let result = body().map_err(RemoteJoinError::from_error);
         let succeeded = result.is_ok();
         // SAFETY: the caller is the owner.
@@ -98,7 +99,7 @@ impl<T: Send, F: FnOnce() -> Given<T> + Send> Work for Remote<T, F> {
 
     unsafe fn discard(&self) {
         // SAFETY: the owner's, who is here. It is taken out before it is dropped.
-        let body = unsafe { (*self.body.get()).take() };
+        let body = unsafe { (*self.body.to_write()).take() };
         drop(body);
     }
 
@@ -208,8 +209,8 @@ pub(super) fn make<'a, T: Send + 'a, F: FnOnce() -> Given<T> + Send + 'a>(
 ) -> (UnbegunOf<'a>, Arc<dyn Joint<T> + 'a>) {
     let remote = Arc::new(Remote {
         shared: Shared::new(origin),
-        body: UnsafeCell::new(Some(body)),
-        values: UnsafeCell::new(context::copied()),
+        body: Place::new(Some(body)),
+        values: Place::new(context::copied()),
     });
     (UnbegunOf { work: Arc::clone(&remote) as Arc<dyn Work + 'a>, ticket }, remote)
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Entry, Scheduler};
+use crate::atomics::thread;
 use crate::runtime::callback::Callback;
 use crate::runtime::clock::Clock;
 use crate::runtime::context::Values;
@@ -37,7 +38,7 @@ impl Scheduler {
 
     /// The origin of a task that is spawned here for whichever worker takes it.
     pub(crate) fn origin(&self, spawned_at: &'static Location<'static>, observed: bool) -> Origin {
-        let home = self.seat.is_none().then(|| std::thread::current().id());
+        let home = self.seat.is_none().then(|| thread::current().id());
         Origin { home, runtime: self.runtime(), spawned_at, observed }
     }
 

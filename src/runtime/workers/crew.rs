@@ -33,12 +33,12 @@
 //! to a child on another worker; its own stack is leaked, a thread-local can't be.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-
-use crossbeam_deque::{Stealer, Worker};
+use std::sync::Arc;
 
 use super::gate::Gate;
+use crate::atomics::deque::{Stealer, Worker};
+use crate::atomics::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+use crate::atomics::{Condvar, Mutex, MutexGuard, PoisonError};
 use crate::runtime::inbox::Inbox;
 use crate::runtime::remote::Fresh;
 
@@ -339,6 +339,9 @@ impl Crew {
         self.poke_others();
     }
 }
+
+#[cfg(all(test, cede_loom))]
+mod models;
 
 impl std::fmt::Debug for Crew {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

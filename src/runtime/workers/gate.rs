@@ -10,12 +10,11 @@
 //! the lock of the stage, so that nothing is put where nobody looks any more.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-
-use crossbeam_deque::Injector;
+use std::sync::Arc;
 
 use super::crew::Crew;
+use crate::atomics::deque::{Injector, Steal};
+use crate::atomics::{Ordering, PoisonError, RwLock, hint};
 use crate::runtime::remote::Fresh;
 
 enum Stage {
@@ -34,7 +33,8 @@ pub(in crate::runtime) struct Gate {
 
 impl Gate {
     pub(super) fn new() -> Arc<Self> {
-        static NEXT: AtomicU32 = AtomicU32::new(1);
+        // It orders nothing, and so is no part of the models.
+        static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
         Arc::new(Gate {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             injector: Injector::new(),
@@ -95,12 +95,12 @@ impl fmt::Debug for Gate {
 }
 
 /// Steals until there is an answer.
-pub(super) fn steal_until_settled<T>(mut steal: impl FnMut() -> crossbeam_deque::Steal<T>) -> Option<T> {
+pub(super) fn steal_until_settled<T>(mut steal: impl FnMut() -> Steal<T>) -> Option<T> {
     loop {
         match steal() {
-            crossbeam_deque::Steal::Success(taken) => return Some(taken),
-            crossbeam_deque::Steal::Empty => return None,
-            crossbeam_deque::Steal::Retry => std::hint::spin_loop(),
+            Steal::Success(taken) => return Some(taken),
+            Steal::Empty => return None,
+            Steal::Retry => hint::spin_loop(),
         }
     }
 }

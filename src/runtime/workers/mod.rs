@@ -52,13 +52,12 @@ use std::panic::{self, AssertUnwindSafe, Location};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use crossbeam_deque::Worker as Deque;
-
 use super::handle::Handle;
 use super::remote::{self, Fresh, RemoteJoinHandle};
 use super::report::Deadlock;
 use super::runner::{AbortOnUnwind, RunError, may_begin};
 use super::scheduler::{Scheduler, with_scheduler};
+use crate::atomics::deque::Worker as Deque;
 use crate::coroutine::Extent;
 use crew::Crew;
 use settings::Settings;

@@ -15,10 +15,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_deque::{Steal, Worker};
-
 use super::crew::Crew;
 use super::gate::{Gate, steal_until_settled};
+use crate::atomics::deque::{Steal, Worker};
+use crate::atomics::hint;
 use crate::runtime::inbox::Inbox;
 use crate::runtime::remote::Fresh;
 
@@ -163,7 +163,7 @@ impl Seat {
                     self.price.set((self.price.get() / 2).max(PRICE_MIN));
                     return true;
                 }
-                std::hint::spin_loop();
+                hint::spin_loop();
             }
             if searches && self.crew.has_fresh() && self.steal() {
                 self.price.set((self.price.get() / 2).max(PRICE_MIN));

@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_deque::Worker as Deque;
-
 use super::crew::{Crew, Report, STOP};
 use super::seat::Seat;
 use super::settings::Settings;
+use crate::atomics::deque::Worker as Deque;
 use crate::coroutine::Extent;
 use crate::runtime::remote::Fresh;
 use crate::runtime::report;

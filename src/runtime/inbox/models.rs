@@ -1,0 +1,151 @@
+//! What the inbox promises, in every order of the threads that use it.
+
+use loom::thread;
+
+use super::super::models::{Run, model};
+use super::*;
+
+impl Inbox {
+    /// Makes what of it is made at the first use.
+    pub(crate) fn touch(&self) {
+        drop(self.lock());
+        let _ = (self.has_messages(), self.has_senders(), self.has_handles());
+        let _ = (self.state.load(Ordering::Relaxed), self.interrupted.load(Ordering::Relaxed));
+        let _ = (self.notifier.get().is_some(), self.sleeper.get().is_some());
+    }
+}
+
+fn key(index: u32) -> TaskKey {
+    TaskKey::for_test(index)
+}
+
+/// Sleeps until so many wake-ups have come.
+fn wait_for(run: &Run, count: usize) -> Vec<TaskKey> {
+    let mut woken = Vec::new();
+    while woken.len() < count {
+        run.sleep(&mut |message| match message {
+            Message::Wake(task) => woken.push(task),
+            _ => unreachable!("tasks are woken"),
+        });
+    }
+    woken
+}
+
+#[test]
+fn no_wake_up_is_lost_and_a_sleep_is_notified_once() {
+    model(|| {
+        let run = Run::new();
+        let threads = [1, 2].map(|thread| {
+            let inbox = run.inbox();
+            thread::spawn(move || inbox.wake(key(thread)))
+        });
+        let mut woken = wait_for(&run, 2);
+        woken.sort_by_key(|task| task.index);
+        assert_eq!(woken, [key(1), key(2)]);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+#[test]
+fn wake_ups_of_one_thread_come_in_order_over_several_sleeps() {
+    model(|| {
+        let run = Run::new();
+        let inbox = run.inbox();
+        let thread = thread::spawn(move || (1..=3).for_each(|index| inbox.wake(key(index))));
+        assert_eq!(wait_for(&run, 3), [1, 2, 3].map(key));
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn a_nap_ends_with_a_message() {
+    model(|| {
+        let inbox = Inbox::new();
+        inbox.touch();
+        let theirs = Arc::clone(&inbox);
+        let thread = thread::spawn(move || theirs.wake(key(1)));
+        let mut woken = 0;
+        while woken == 0 {
+            inbox.nap(Duration::MAX);
+            inbox.drain(&mut |_| woken += 1);
+        }
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn the_last_sender_to_go_ends_the_sleep() {
+    model(|| {
+        let run = Run::new();
+        let inbox = run.inbox();
+        let sender = inbox.sender();
+        let other = sender.clone();
+        let threads = [sender, other].map(|sender| thread::spawn(move || drop(sender)));
+        while inbox.has_senders() {
+            // As `Outside::sleep` does: it looks again after the sleep was announced.
+            run.sleep_unless(&|| !inbox.has_senders(), &mut |_| unreachable!("nobody says anything"));
+        }
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+#[test]
+fn what_comes_as_the_run_ends_is_taken_or_given_back() {
+    model(|| {
+        let run = Run::new();
+        let inbox = run.inbox();
+        let thread = thread::spawn(move || {
+            let held = Arc::new(());
+            let theirs = Arc::clone(&held);
+            let taken = inbox.call(Box::new(move || drop(theirs))).is_ok();
+            (held, taken)
+        });
+        let inbox = run.inbox();
+        let mut calls = 0;
+        inbox.drain(&mut |message| {
+            drop(message);
+            calls += 1;
+        });
+        inbox.close();
+        let (held, taken) = thread.join().unwrap();
+        assert_eq!(Arc::strong_count(&held), 1, "it was called or dropped");
+        assert!(taken || calls == 0);
+        assert!(!inbox.has_messages());
+    });
+}
+
+#[test]
+fn what_comes_between_two_runs_is_refused_or_waits_for_the_second() {
+    model(|| {
+        let run = Run::new();
+        let inbox = run.inbox();
+        inbox.close();
+        let theirs = Arc::clone(&inbox);
+        let thread = thread::spawn(move || theirs.call(Box::new(|| ())).is_ok());
+        inbox.open();
+        let taken = thread.join().unwrap();
+        let mut calls = 0;
+        inbox.drain(&mut |_| calls += 1);
+        assert_eq!(calls, u32::from(taken));
+    });
+}
+
+#[test]
+fn an_interrupt_is_heard_once_beside_messages() {
+    model(|| {
+        let run = Run::new();
+        let (inbox, theirs) = (run.inbox(), run.inbox());
+        let threads = [thread::spawn(move || inbox.interrupt()), thread::spawn(move || theirs.wake(key(1)))];
+        let (mut woken, mut interrupts) = (0, 0);
+        while woken + interrupts < 2 {
+            run.sleep(&mut |message| match message {
+                Message::Wake(_) => woken += 1,
+                Message::Interrupt => interrupts += 1,
+                Message::Call(_) => unreachable!("nobody calls"),
+            });
+        }
+        assert_eq!((woken, interrupts), (1, 1));
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert!(!run.inbox().take_interrupt());
+    });
+}
