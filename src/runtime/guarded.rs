@@ -29,6 +29,7 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 
 use crate::atomics::{AtomicBool, AtomicU64, Entered, Mutex, MutexGuard, OneAtATime, Ordering, PoisonError};
@@ -68,8 +69,8 @@ unsafe impl<T: Send> Sync for Guarded<T> {}
 /// Access to the value. Of one thread.
 pub(crate) struct Guard<'a, T> {
     guarded: &'a Guarded<T>,
-    /// The mutex where it is shared; else the owner is inside.
-    mutex: Option<MutexGuard<'a, ()>>,
+    /// The mutex where it is shared; else the owner is inside. Dropped by hand, so that the owner's way out is one store.
+    mutex: ManuallyDrop<Option<MutexGuard<'a, ()>>>,
     inside: Entered,
 }
 
@@ -103,7 +104,7 @@ impl<T> Guarded<T> {
     /// The lock is this thread's.
     #[inline(always)]
     fn enter<'a>(&'a self, mutex: Option<MutexGuard<'a, ()>>) -> Guard<'a, T> {
-        Guard { guarded: self, mutex, inside: self.inside.enter() }
+        Guard { guarded: self, mutex: ManuallyDrop::new(mutex), inside: self.inside.enter() }
     }
 
     #[cold]
@@ -146,10 +147,10 @@ impl<'a, T> Guard<'a, T> {
     }
 }
 
-/// Out of line, so that what the owner does is inlined.
+/// Out of line, so that what the owner does is inlined. There is a mutex.
 #[cold]
 #[inline(never)]
-fn unlock_shared(mutex: MutexGuard<'_, ()>) {
+fn unlock_shared(mutex: Option<MutexGuard<'_, ()>>) {
     drop(mutex);
     waker_cell::end_deferring();
 }
@@ -158,9 +159,11 @@ impl<T> Drop for Guard<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
         self.guarded.inside.leave(&mut self.inside);
-        match self.mutex.take() {
-            None => self.guarded.busy.store(false, Ordering::Release),
-            Some(mutex) => unlock_shared(mutex),
+        if self.mutex.is_none() {
+            self.guarded.busy.store(false, Ordering::Release);
+        } else {
+            // SAFETY: once, as the guard goes.
+            unlock_shared(unsafe { ManuallyDrop::take(&mut self.mutex) });
         }
     }
 }
