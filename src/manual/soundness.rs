@@ -302,6 +302,20 @@
 //! rest memory safety on the order in which frames of one thread end. Do not yield inside such a closure. Thread-locals that own their values, also when
 //! they are set and restored by nesting, can only mix up values, not memory.
 //!
+//! # What is left to the user elsewhere
+//!
+//! Most crates with stackful coroutines ask their users for a promise that none can give for the libraries that he calls. The same
+//! programs here are refused by the compiler, or get an error, or do what they say:
+//!
+//! | what goes wrong | where the user has to prevent it | here | test |
+//! |---|---|---|---|
+//! | A coroutine goes on on another thread. What it has on its stack, an `Rc`, a guard of std's `Mutex`, a reference into a thread-local, is then used from two threads, or from the wrong one. | may: tasks move between workers, so its `spawn` is `unsafe`, and its macro `go!` hides that. generator 0.8: its `Generator` is `Send` if what the closure captures is, whatever its frames hold. | What has begun stays. Only closures that have not begun cross. | `tests/ui/generator_is_not_send.rs`, `a_task_that_has_begun_stays_on_its_thread` |
+//! | The same, unseen: the compiler keeps the address of a thread-local in a register over a suspension. | may | The thread is the same. | `spawn_stays_on_its_worker` |
+//! | A coroutine borrows, and its handle is leaked; what it borrows ends. | crates whose handles have the lifetime of what is borrowed, and end the coroutine as they are dropped | Borrowing needs a closure scope. | `tests/ui/scoped_cannot_be_returned.rs` and its neighbours |
+//! | A stack overflows into other memory. | crates without guard pages, or whose guard is smaller than a frame | A guard, and the compiler's probes; the report names the coroutine. | `tests/overflow.rs` |
+//! | A suspended stack is freed without its destructors, on which somebody relies. | crates that can be told not to unwind | A stack is unwound, or leaked with all that it lends. | `tests/attack_thread_exit.rs` |
+//! | Somebody else's stack is suspended by a handle that was carried there. | crates that keep "the current coroutine" and trust it | Each suspension compares the stack pointer. | `tests/attack_foreign_stacks.rs`, `tests/attack_yielder.rs` |
+//!
 //! # Stacks
 //!
 //! Each stack ends in a guard, and touching it ends the process with a report that names the generator. A frame that is larger than the
