@@ -5,7 +5,7 @@
 //!
 //! | with | what | disturbed by other load |
 //! |---|---|---|
-//! | `.ci/counts` | instructions of each hot path, against `benches/counts.txt` | no |
+//! | `.ci/counts` | instructions of each hot path in the release profile that users have by default, against `benches/counts.txt` | no |
 //! | `cargo bench` | time of each path, beside the same done with a rival in the same program | somewhat: read the ratios |
 //! | `benches/peers/run-peers.py` | whole programs, cede's and each rival's, in turns | somewhat: medians of many rounds |
 //!
