@@ -43,13 +43,13 @@
 //!
 //! | what | from | to | why |
 //! |---|---|---|---|
-//! | everything from the public call to the switch inlined | 20 ns | 3.5 ns | `ret` after a switch goes to where the processor does not expect it; each frame between the user's code and the switch is a misprediction |
+//! | everything from the public call to the switch inlined | 18.9 ns | 1.9 ns | `ret` after a switch goes to where the processor does not expect it; each frame between the user's code and the switch is a misprediction |
 //! | corosensei without its feature `unwind` | 20 ns | 3.5 ns | with it rustc can't inline the suspension across codegen units |
 //! | stack starts coloured by 16 steps of 64 bytes | 2 x | 1 x | tops of stacks at equal low addresses share the sets of a cache; at 1,000 tasks |
 //! | the next tasks' records and stacks fetched ahead | 1 x | 0.7 x | at 10,000 and 100,000 tasks |
-//! | a ring of two-word entries in place of a `VecDeque` in a `RefCell` | 1 x | 0.7 x | of the queue's part: no borrow to count, no bounds, entries travel in registers |
+//! | a ring of two-word entries in place of a `VecDeque` in a `RefCell` | 1 x | 0.3 x | of the queue's part: no borrow to count, no bounds, entries travel in registers |
 //! | all that is out of the ordinary in one byte | | | one comparison where there were five |
-//! | a lock that belongs to its first thread ([`sync`](crate::sync) types) | 17 ns | 1 ns | an atomic read-modify-write costs 8.5 ns there, and a lock takes two |
+//! | a lock that belongs to its first thread ([`sync`](crate::sync) types) | | | an atomic read-modify-write costs 8.5 ns there, and a lock takes one at least; 14 instructions without any do the same |
 //! | a channel's first attempt and its registration under one lock | 98 | 76 | instructions of a receive that has to wait |
 //! | the tick in the loop that drives it, with all that is rare moved out | 147 | 84 | instructions between two tasks, when each tick has one |
 //! | a stack only when a task first runs, from the top of the pool | | | a million tasks that never wait need one stack, which is warm |
@@ -60,10 +60,10 @@
 //! |---|---|
 //! | a thread-local word for the innermost coroutine, compared at each yield | + 2.5 ns; the stack pointer tells the same for nothing |
 //! | events and commands in registers in place of the header | - 0.3 ns, for a second way to do it |
-//! | fetching ahead only where there are many tasks | 20 instructions less, and slower at 50 tasks: their stacks compete for the sets of the first cache |
-//! | the guard of a lock returned in registers | no difference that can be told |
+//! | fetching ahead only where there are many tasks | 20 instructions less; 1.3 times as slow at 50 tasks and the same at 10, on a machine with other load |
+//! | the guard of a lock returned in registers | 11 instructions more for a message |
 //! | values through the switch in place of a slot | 8.2 against 2.4 ns for values of several words |
-//! | huge pages for stacks | nothing at any number of tasks, and a page of 2 MiB resident for each slot touched |
+//! | huge pages for stacks | no gain, in a prototype |
 //! | giving pages back when a stack is freed | 1.2 us each time; now in batches above a water mark |
 //!
 //! # A message
@@ -139,6 +139,6 @@
 //!
 //! # The floor
 //!
-//! A resume and a suspension of bare corosensei are 30 instructions and about 2 ns when nothing else is done. What makes a turn of a task
+//! A resume and a suspension of bare corosensei are 27 instructions and about 2 ns when nothing else is done. What makes a turn of a task
 //! cost more than that is, first, that somebody has to say who is next, and memory that is not in a register; and second, what
 //! makes it safe: that the task may suspend itself here and now, and that nobody wants it to end.
