@@ -1,6 +1,7 @@
 //! What each of a million tasks costs that are asleep at once: `cargo run --release --example million -- 1000000`.
 //!
-//! Without a number there are 50,000, since a million need 5 GB. The first round finds no stacks, the others those that were kept.
+//! Without a number there are 50,000, since a million need 5 GB. The first round finds no stacks, the others those that were kept:
+//! as many as there are tasks with a second argument `keep`, else as many as the pool has learned to keep.
 
 use std::cell::Cell;
 use std::fs;
@@ -53,6 +54,9 @@ fn round(count: u32, name: &str) {
 
 fn main() {
     let count = std::env::args().nth(1).map_or(50_000, |count| count.parse().expect("a number of tasks"));
+    if std::env::args().nth(2).is_some_and(|word| word == "keep") {
+        cede::stack::set_kept(64 << 10, count as usize).expect("there are such stacks");
+    }
     println!("{count} tasks, each:\n         start       end  bytes resident  page tables  kept after it");
     let runner = Runner::builder().stack_size(64 << 10).virtual_time(true).build();
     runner.run(|| ["cold", "warm", "warm", "warm"].map(|name| round(count, name))).expect("it ends");

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use cede::stack::{MIN_SIZE, StackError, stats};
+use cede::stack::{DEFAULT_SIZE, MIN_SIZE, StackError, set_kept, stats};
 use cede::{Generator, Yielder};
 
 /// Runs on a thread of its own, so that its stacks are the only ones that are counted.
@@ -84,4 +84,47 @@ fn many_generators_leave_little_memory_behind() {
         assert_eq!((stats.in_use, stats.pooled), (0, 20_000));
         assert!(stats.pooled - stats.trimmed <= 1_024, "{stats:?}");
     });
+}
+
+#[test]
+fn as_many_stacks_are_kept_as_were_asked_for() {
+    /// How many of 20,000 stacks are kept after they were in use at once.
+    fn kept(asked: Option<usize>) -> usize {
+        on_a_thread(move || {
+            if let Some(count) = asked {
+                set_kept(DEFAULT_SIZE, count).unwrap();
+            }
+            {
+                let generators: Vec<_> = (0..20_000).map(|_| count_up()).collect();
+                generators.iter().for_each(|generator| assert_eq!((&mut &*generator).next(), Some(0)));
+                drop(generators);
+                let stats = stats();
+                assert_eq!((stats.in_use, stats.pooled), (0, 20_000));
+                stats.pooled - stats.trimmed
+            }
+        })
+    }
+    assert!(kept(None) <= 1_024);
+    assert_eq!(kept(Some(20_000)), 20_000);
+    assert!((4_000..=8_000).contains(&kept(Some(8_000))));
+    assert!(kept(Some(0)) <= 1);
+}
+
+#[test]
+fn a_lower_number_of_kept_stacks_takes_effect_as_they_are_released() {
+    on_a_thread(|| {
+        set_kept(DEFAULT_SIZE, 5_000).unwrap();
+        let generators: Vec<_> = (0..5_000).map(|_| count_up()).collect();
+        generators.iter().for_each(|generator| assert_eq!((&mut &*generator).next(), Some(0)));
+        drop(generators);
+        assert_eq!(stats().trimmed, 0);
+        set_kept(DEFAULT_SIZE, 100).unwrap();
+        assert_eq!(count_up().take(1).count(), 1);
+        assert!(stats().pooled - stats().trimmed <= 100);
+    });
+}
+
+#[test]
+fn a_size_that_no_stack_can_have_is_refused_where_it_is_to_be_kept() {
+    assert!(matches!(set_kept(usize::MAX, 1), Err(StackError::TooLarge(_))));
 }

@@ -60,7 +60,7 @@ mod thread;
 mod child;
 
 pub use error::StackError;
-pub use pool::{Stats, stats};
+pub use pool::{Stats, set_kept, stats};
 pub use size::{DEFAULT_SIZE, MIN_SIZE};
 
 pub(crate) use overflow::prepare_thread;

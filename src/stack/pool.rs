@@ -165,11 +165,50 @@ pub(crate) unsafe fn release(slot: Slot) {
 #[cold]
 #[inline(never)]
 fn acquire_slowly(index: usize) -> Result<Slot, StackError> {
+    ensure_pool()?;
+    with_pool(|pool| pool.classes[index].acquire_slowly(index))
+}
+
+/// Makes the thread's pool, if it has none.
+fn ensure_pool() -> Result<(), StackError> {
     if ptr::eq(POOL.get(), &raw const EMPTY.0) {
         thread::on_exit_close_pool()?;
         POOL.set(Box::into_raw(Box::new(Pool::new())));
     }
-    with_pool(|pool| pool.classes[index].acquire_slowly(index))
+    Ok(())
+}
+
+/// Has the calling thread keep up to `count` free stacks of `size` bytes ready, with the memory that they have touched.
+///
+/// Without it the pool learns what a program needs: it keeps at first the memory of 1,024 free stacks (of 256 MiB where they are large), more
+/// when a program turns out to use them again, up to 128 times as many, and gives back what lies idle. That suits most. A
+/// program which knows that its next million tasks will come says so, and finds their stacks as they were; a stack of which two pages were
+/// touched costs two pages as long as it is kept. A number that is lower than before takes effect as stacks are released.
+///
+/// `size` is rounded up as it is for tasks and generators ([`DEFAULT_SIZE`](super::DEFAULT_SIZE) is that of those which name none), and a `count` of 0
+/// is 1. Each thread has its stacks for itself: [`runtime::spawn_on_each`](crate::runtime::spawn_on_each) reaches all workers.
+///
+/// # Errors
+///
+/// A size that is larger than any stack can be, a thread that is exiting, no memory.
+///
+/// # Examples
+///
+/// ```
+/// cede::stack::set_kept(64 << 10, 100_000)?;
+/// # Ok::<_, cede::stack::StackError>(())
+/// ```
+pub fn set_kept(size: usize, count: usize) -> Result<(), StackError> {
+    let index = size::class_of(size)?;
+    ensure_pool()?;
+    with_pool(|pool| {
+        let class = &pool.classes[index];
+        let mut store = class.store.borrow_mut();
+        let store = class.ensure_store(&mut store, index);
+        store.retention.keep_at_least(count);
+        class.set_mark(store);
+    });
+    Ok(())
 }
 
 /// Ends the thread's pool: called when the thread exits. Arenas without a slot in use are unmapped, of the
@@ -223,14 +262,7 @@ impl Class {
             return Ok(slot);
         }
         let mut store = self.store.borrow_mut();
-        let store = match &mut *store {
-            Some(store) => store,
-            empty => {
-                self.shape.set(Shape::of_class(index));
-                self.ticks.set(EPOCH_MIN);
-                empty.insert(Box::new(Store::new(self.shape.get())))
-            }
-        };
+        let store = self.ensure_store(&mut store, index);
         if let Some(top) = store.clean.pop() {
             store.retention.missed();
             self.set_mark(store);
@@ -239,6 +271,14 @@ impl Class {
         self.ensure_capacity(store)?;
         let top = store.carve(self.shape.get())?;
         Ok(Slot::new(top, self.shape.get(), true))
+    }
+
+    fn ensure_store<'s>(&self, store: &'s mut Option<Box<Store>>, index: usize) -> &'s mut Store {
+        store.get_or_insert_with(|| {
+            self.shape.set(Shape::of_class(index));
+            self.ticks.set(EPOCH_MIN);
+            Box::new(Store::new(self.shape.get()))
+        })
     }
 
     /// Makes room in the list for one slot more than were handed out so far.

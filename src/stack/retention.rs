@@ -17,6 +17,8 @@
 //! - **Slots that lie idle lower it.** The pool looks at the colder half of the dirty slots, after eight
 //!   releases for each dirty slot and no sooner than after 16,384. When none of that half was used meanwhile,
 //!   it is given back. So what a burst has taught is forgotten when the program goes on without bursts.
+//! - A program that knows better says how many are held without question (`keep_at_least`). What it names is neither
+//!   learned nor forgotten.
 //!
 //! Rejected: a fixed number of slots (wrong for somebody), clocks (they cost more than the pool does), and
 //! MADV_FREE (it saves little, and hides from the user how much memory is in use).
@@ -50,6 +52,12 @@ impl Retention {
         Retention { keep_min, keep: keep_min }
     }
 
+    /// From now on so many are held without question.
+    pub(super) fn keep_at_least(&mut self, count: usize) {
+        self.keep_min = count.max(1);
+        self.keep = self.keep_min;
+    }
+
     /// More dirty slots than this are too many, with `in_use` slots in use.
     pub(super) fn mark(&self, in_use: usize) -> usize {
         self.keep.max(in_use / 2)
@@ -63,7 +71,7 @@ impl Retention {
 
     /// A clean slot had to be used: one more would have been worth keeping.
     pub(super) fn missed(&mut self) {
-        self.keep = (self.keep + 1).min(self.keep_min * LEARN_FACTOR);
+        self.keep = (self.keep + 1).min(self.keep_min.saturating_mul(LEARN_FACTOR));
     }
 
     /// Of `dirty` slots, the coldest `idle` ones were not used for an epoch: how many of these to give back.
