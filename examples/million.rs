@@ -1,12 +1,8 @@
 //! What each of a million tasks costs that are asleep at once: `cargo run --release --example million -- 1000000`.
 //!
-//! Without a number there are 50,000, since a million need 5 GB. The first round finds no stacks, the others those that were kept:
-//! as many as there are tasks with a second argument `keep`, else as many as the pool has learned to keep.
+//! Without a number there are 50,000, since a million need 5 GB; with `keep` behind it all their stacks are kept for the next round.
 
-use std::cell::Cell;
-use std::fs;
-use std::rc::Rc;
-use std::time::Duration;
+use std::{cell::Cell, fs, rc::Rc, time::Duration};
 
 use cede::{Runner, sleep, spawn, time};
 use rustix::time::{ClockId, clock_gettime};
@@ -21,7 +17,7 @@ fn memory() -> [i64; 2] {
 }
 
 fn processor_time() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap_or_default()
 }
 
 fn round(count: u32, name: &str) {
@@ -53,8 +49,9 @@ fn round(count: u32, name: &str) {
 }
 
 fn main() {
-    let count = std::env::args().nth(1).map_or(50_000, |count| count.parse().expect("a number of tasks"));
-    if std::env::args().nth(2).is_some_and(|word| word == "keep") {
+    let [count, keep] = [1, 2].map(|i| std::env::args().nth(i));
+    let count = count.map_or(50_000, |count| count.parse().expect("a number of tasks"));
+    if keep.is_some_and(|keep| keep == "keep") {
         cede::stack::set_kept(64 << 10, count as usize).expect("there are such stacks");
     }
     println!("{count} tasks, each:\n         start       end  bytes resident  page tables  kept after it");

@@ -62,8 +62,8 @@ struct Pool {
 /// The free slots of one size. Only the pool's thread touches it.
 #[repr(align(64))]
 struct Class {
-    /// The tops of the dirty free slots, the last used at the end. Points into `Store::list`; null until the
-    /// first slot of this size is carved, and for ever in the empty pool.
+    /// The tops of the dirty free slots, the last used at the end. Points into `Store::list`; null while there
+    /// is no store, and so for ever in the empty pool.
     list: Cell<*mut NonZeroUsize>,
     /// How many dirty free slots there are.
     len: Cell<usize>,
@@ -186,7 +186,7 @@ fn ensure_pool() -> Result<(), StackError> {
 /// touched costs two pages as long as it is kept. A number that is lower than before takes effect as stacks are released.
 ///
 /// `size` is rounded up as it is for tasks and generators ([`DEFAULT_SIZE`](super::DEFAULT_SIZE) is that of those which name none), and a `count` of 0
-/// is 1. Each thread has its stacks for itself: [`runtime::spawn_on_each`](crate::runtime::spawn_on_each) reaches all workers.
+/// is 1. Each thread has its stacks for itself: `runtime::spawn_on_each` reaches all workers.
 ///
 /// # Errors
 ///
@@ -277,7 +277,10 @@ impl Class {
         store.get_or_insert_with(|| {
             self.shape.set(Shape::of_class(index));
             self.ticks.set(EPOCH_MIN);
-            Box::new(Store::new(self.shape.get()))
+            let mut store = Box::new(Store::new(self.shape.get()));
+            // Empty so far, and not null.
+            self.list.set(store.list.as_mut_ptr());
+            store
         })
     }
 
