@@ -25,8 +25,7 @@ fn round(count: u32, name: &str) {
     let asleep = Rc::new(Cell::new(0));
     let until = time::now() + Duration::from_secs(60);
     let start = processor_time();
-    for _ in 0..count {
-        let asleep = Rc::clone(&asleep);
+    for asleep in (0..count).map(|_| Rc::clone(&asleep)) {
         spawn(move || {
             asleep.set(asleep.get() + 1);
             time::sleep_until(until);
