@@ -128,29 +128,31 @@ pub(crate) enum Kind {
     Task,
 }
 
-/// The untyped part of every header: one stack and the switch to it. Always the header's first field.
+/// The untyped part of every header: one stack and the switch to it. Always the header's first field. What a switch touches comes first,
+/// so that it shares its cache line with the way back that corosensei keeps right below (see [`place_of`]).
+#[repr(C)]
 pub(crate) struct Coroutine {
     /// Borrowed mutably by the resumer for the length of a switch; nothing else touches it meanwhile.
     switch: UnsafeCell<ManuallyDrop<Switch>>,
-    /// The memory of all this. Read out by `dispose`.
-    slot: Slot,
     /// Where `suspend` finds its way back. Set when the coroutine first runs.
     suspender: Cell<*const Suspender>,
+    /// The size of the slot; 0 while an extent is open in which the coroutine must not suspend itself.
+    reach: Cell<usize>,
+    slot_size: usize,
+    /// The thread was unwinding when the coroutine was last resumed, and it has not suspended itself since.
+    resumed_in_unwind: Cell<bool>,
+    /// Suspending itself inside such extents is what it is for.
+    extents_are_fine: Cell<bool>,
+    kind: Kind,
+    /// How many such extents are open.
+    extents: Cell<u32>,
+    /// The memory of all this. Read out by `dispose`.
+    slot: Slot,
     /// Lowest usable address of the segment that the body runs on: the slot's, or that of `grow`.
     low: Cell<usize>,
     /// Length of that segment in bytes.
     extent: Cell<usize>,
-    /// The size of the slot; 0 while an extent is open in which the coroutine must not suspend itself.
-    reach: Cell<usize>,
-    slot_size: usize,
-    /// How many such extents are open.
-    extents: Cell<u32>,
-    /// Suspending itself inside such extents is what it is for.
-    extents_are_fine: Cell<bool>,
-    /// The thread was unwinding when the coroutine was last resumed, and it has not suspended itself since.
-    resumed_in_unwind: Cell<bool>,
     fiber: Fiber,
-    kind: Kind,
     label: Label,
 }
 
@@ -169,7 +171,7 @@ pub(crate) fn thread_is_exiting() -> bool {
 
 /// The stack pointer, or an address close to it.
 #[inline(always)]
-fn stack_pointer() -> usize {
+pub(crate) fn stack_pointer() -> usize {
     #[allow(unused_assignments, reason = "the fallback for other processors")]
     let mut pointer = 0usize;
     // SAFETY: reads a register and touches nothing else.
@@ -221,8 +223,7 @@ pub(crate) unsafe fn build<H>(
     }
     let slot = acquire::<H>(size)?;
     register_with_valgrind(&slot);
-    let align = align_of::<H>().max(STACK_ALIGNMENT);
-    let base = (slot.colored_top() - size_of::<H>()) & !(align - 1);
+    let base = place_of::<H>(slot.colored_top());
     let place = ptr::with_exposed_provenance_mut::<H>(base);
     let segment = Segment { base, limit: slot.limit() };
     // SAFETY: the closure borrows nothing, and a coroutine of this module is disposed of only when it has
@@ -262,12 +263,25 @@ pub(crate) unsafe fn build<H>(
     }
 }
 
+/// Where below `top` a header lies: so that corosensei's two words below it, with the way back to the resumer, and the words of
+/// [`Coroutine`] that a switch touches are one cache line.
+#[inline]
+fn place_of<H>(top: usize) -> usize {
+    const LINE: usize = 64;
+    const BELOW: usize = 2 * size_of::<usize>();
+    let align = align_of::<H>().max(STACK_ALIGNMENT);
+    if align > BELOW {
+        return (top - size_of::<H>()) & !(align - 1);
+    }
+    ((top - size_of::<H>() - BELOW) & !(LINE - 1)) + BELOW
+}
+
 /// A slot that holds an `H` besides the stack that was asked for.
 #[inline]
 fn acquire<H>(size: Option<usize>) -> Result<Slot, StackError> {
     /// Headers up to this size have room in the smallest slot, and are not worth a larger one.
     const SMALL: usize = 2048;
-    let header = size_of::<H>() + align_of::<H>();
+    let header = size_of::<H>() + align_of::<H>().max(64);
     match size {
         Some(0) => Err(StackError::Zero),
         None if header <= SMALL => stack::acquire_default(),

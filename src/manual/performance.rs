@@ -36,7 +36,7 @@
 //! together, and so is what a lone task pays on top.
 //!
 //! At 100 tasks everything lies in near caches. Then come records (one line of each is touched, the first), headers and stack
-//! tops (three lines): at 10,000 tasks 2.5 MB, beyond a second-level cache, and at 100,000 beyond the third. There a
+//! tops (two lines), and what the task touches before it goes back, a line or two: at 10,000 tasks 2.5 MB, beyond a second-level cache, and at 100,000 beyond the third. There a
 //! yield costs what memory costs, and the order of the run queue is the only thing that is known in advance.
 //!
 //! # What helped
@@ -46,7 +46,9 @@
 //! | everything from the public call to the switch inlined | 18.9 ns | 1.9 ns | `ret` after a switch goes to where the processor does not expect it; each frame between the user's code and the switch is a misprediction |
 //! | corosensei without its feature `unwind` | 20 ns | 3.5 ns | with it rustc can't inline the suspension across codegen units |
 //! | stack starts coloured by 16 steps of 64 bytes | 2 x | 1 x | tops of stacks at equal low addresses share the sets of a cache; at 1,000 tasks |
-//! | the next tasks' records and stacks fetched ahead | 1 x | 0.7 x | at 10,000 and 100,000 tasks |
+//! | the next tasks' records and the upper ends of their stacks fetched ahead | 1 x | 0.7 x | at 10,000 and 100,000 tasks |
+//! | what a switch touches of the header in one line, with the way back that corosensei keeps below it | 1 x | 0.92 x | at 10,000 tasks: two lines where there were three |
+//! | the lower ends of stacks fetched ahead, too, from an address noted in the record at each suspension | 1 x | 0.94 x, 0.8 x | at 10,000 and 100,000 tasks; a task may wait in a deep call |
 //! | a ring of two-word entries in place of a `VecDeque` in a `RefCell` | 1 x | 0.3 x | of the queue's part: no borrow to count, no bounds, entries travel in registers |
 //! | all that is out of the ordinary in one byte | | | one comparison where there were five |
 //! | a lock that belongs to its first thread ([`sync`](crate::sync) types) | | | an atomic read-modify-write costs 8.5 ns there, and a lock takes one at least; 14 instructions without any do the same |
@@ -90,10 +92,10 @@
 //! | bytes | what |
 //! |---|---|
 //! | 4,096 | the page at the top of the stack: the coroutine's header, corosensei's frame, the body's frames, and the operation that is waited for with its node |
-//! | 144 | the record, in one allocation with the next three |
+//! | 152 | the record, in one allocation with the next three |
 //! | 16 | the counts of its `Rc` |
 //! | 32 | the closure, here of 24 bytes, and later the result, in the same place; which of them it is |
-//! | 16 | the allocator's header, and rounding up to 16 |
+//! | 8 | the allocator's header |
 //! | 24 | its place in the list of tasks |
 //! | 24 | its entry in the heap of timers |
 //! | 16 | what its timer does |

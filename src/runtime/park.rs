@@ -19,6 +19,7 @@ use super::signals::Signals;
 use super::task::{State, TaskCore, TaskKey};
 use super::waiter::Waiter;
 use crate::coroutine::Event;
+use crate::coroutine::stack_pointer;
 
 /// The payload of the unwind that a cancellation is.
 #[derive(Debug)]
@@ -286,6 +287,7 @@ fn cancel_at_once(core: &TaskCore) -> State {
 #[inline(always)]
 fn suspend(core: &TaskCore) -> Wake {
     let frame = core.frame.get().expect("a task that runs has a stack");
+    core.resting.set(stack_pointer() as *const u8);
     // SAFETY: the task runs on this thread, beneath this call, perhaps with generators on top, which are left as they are;
     // nothing unwinds (`refusal`).
     unsafe {

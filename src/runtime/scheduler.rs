@@ -204,6 +204,7 @@ impl Scheduler {
             context: Slot::new(context::copied()),
             stack_size: StackSize::OF_RUN,
             cancels: Cell::new(0),
+            resting: Cell::new(ptr::null()),
             masked: Cell::new(0),
             unswitchable: Cell::new(0),
             swallowed: Cell::new(0),

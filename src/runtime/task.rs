@@ -170,6 +170,8 @@ pub struct TaskCore {
     pub(crate) observed: Cell<bool>,
     /// Requests to cancel, less those taken back.
     pub(crate) cancels: Cell<u32>,
+    /// Where its stack ends while it is suspended, or close to that. For `prefetch` only, and never followed.
+    pub(super) resting: Cell<*const u8>,
     /// The run that owns it. Never changes; other threads may read it.
     pub(super) scheduler: *const Scheduler,
     /// What it waits for, while it is parked.
@@ -450,7 +452,7 @@ mod tests {
         fn size<F: FnOnce() -> Result<(), Failure>>(_: F) -> usize {
             size_of::<Task<(), F>>()
         }
-        assert_eq!(size_of::<TaskCore>(), 144);
+        assert_eq!(size_of::<TaskCore>(), 152);
         let one = Rc::new(());
         let with_one = size(move || {
             drop(one);
@@ -461,7 +463,7 @@ mod tests {
             drop(three);
             Ok(())
         });
-        assert!(with_one <= 144 + 24 && with_three <= 144 + 32, "{with_one} and {with_three} bytes");
+        assert!(with_one <= 152 + 24 && with_three <= 152 + 32, "{with_one} and {with_three} bytes");
     }
 
     #[test]
