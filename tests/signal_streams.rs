@@ -15,6 +15,7 @@ mod streams;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use cede::signal::SignalKind;
 use harness::Run;
 
 /// Longer than any case takes.
@@ -26,6 +27,8 @@ fn alone(run: &mut Run) {
 }
 
 fn main() -> ExitCode {
+    // Whatever this test was started with.
+    dispositions::set_default(SignalKind::INT);
     let cases = [streams::CASES, handlers::CASES, floods::CASES, dispositions::CASES].concat();
     harness::main(&cases)
 }

@@ -162,11 +162,8 @@ impl Board {
             }
             let before = self.before.remove(&signal).unwrap_or_else(Action::default);
             let interrupts = signal == libc::SIGINT && self.interrupts && !handler::was_interrupted();
-            let next = if interrupts && before.is_default() {
-                Action::ours(Stay::Once, &before)
-            } else {
-                before
-            };
+            let next =
+                if interrupts && before.is_default() { Action::ours(Stay::Once, &before) } else { before };
             // The system has had it so before.
             let _ = next.install(signal);
             given.push((signal, next));

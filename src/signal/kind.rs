@@ -146,7 +146,9 @@ impl SignalKind {
     pub(super) fn set(self) -> io::Result<SignalSet> {
         let reason = match self {
             SignalKind::KILL | SignalKind::STOP => "the system lets nobody catch it",
-            _ if FAULTS.contains(&self) => "it tells of a fault in the instruction that runs, which would fail again",
+            _ if FAULTS.contains(&self) => {
+                "it tells of a fault in the instruction that runs, which would fail again"
+            }
             _ if !SignalSet::may_hold(self.0) => "there is no such signal",
             _ => return Ok(SignalSet::of(self.0)),
         };
@@ -156,7 +158,9 @@ impl SignalKind {
     /// Why the system does not give it.
     pub(super) fn not_given(self, error: &io::Error) -> io::Error {
         match error.raw_os_error() {
-            Some(libc::EINVAL) => refused(self, "the system has no such signal, or the C library keeps it for itself"),
+            Some(libc::EINVAL) => {
+                refused(self, "the system has no such signal, or the C library keeps it for itself")
+            }
             _ => io::Error::new(error.kind(), format!("can't listen to {self}: {error}")),
         }
     }
@@ -224,7 +228,19 @@ mod tests {
 
     #[test]
     fn what_is_no_signal_is_refused() {
-        for text in ["", "SIG", "SIGSIGTERM", "TERMS", "0", "-1", "128", "99999999999", "RTMIN+99", "RTMIN-1", "RTMIN+"] {
+        for text in [
+            "",
+            "SIG",
+            "SIGSIGTERM",
+            "TERMS",
+            "0",
+            "-1",
+            "128",
+            "99999999999",
+            "RTMIN+99",
+            "RTMIN-1",
+            "RTMIN+",
+        ] {
             let error = text.parse::<SignalKind>().unwrap_err();
             assert!(error.to_string().starts_with(&format!("{text:?} is no signal")), "{error}");
         }

@@ -141,7 +141,8 @@ impl Shutdown {
         let state = Arc::new(State { requested: Event::new(), by: AtomicI32::new(BY_NONE) });
         let listener = Arc::clone(&state) as Arc<dyn Listener>;
         let listening = process_signals::listen(signals, listener, Some(Arc::default()));
-        let listening = listening.map_err(|(signal, error)| SignalKind::from_raw(signal).not_given(&error))?;
+        let listening =
+            listening.map_err(|(signal, error)| SignalKind::from_raw(signal).not_given(&error))?;
         Ok(Shutdown { inner: Arc::new(Inner { signals, state, _listening: listening }) })
     }
 

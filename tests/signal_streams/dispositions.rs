@@ -3,7 +3,6 @@
 use std::ffi::{c_int, c_void};
 use std::io::Write;
 use std::mem;
-use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::ptr;
@@ -61,6 +60,10 @@ fn install(kind: SignalKind, function: usize, flags: c_int) {
     assert_eq!(unsafe { libc::sigaction(kind.as_raw(), &new, ptr::null_mut()) }, 0);
 }
 
+pub(crate) fn set_default(kind: SignalKind) {
+    install(kind, libc::SIG_DFL, 0);
+}
+
 /// Raises it, and gives whether the stream has heard.
 fn hears(stream: &Signal, kind: SignalKind) -> bool {
     kind.raise().unwrap();
@@ -90,7 +93,9 @@ pub(crate) const CASES: &[Case] = &[
             let plain = counts as extern "C" fn(c_int) as usize;
             type Informed = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
             let informed = is_informed as Informed as usize;
-            for (function, flags) in [(plain, libc::SA_RESTART), (informed, libc::SA_SIGINFO | libc::SA_NODEFER)] {
+            for (function, flags) in
+                [(plain, libc::SA_RESTART), (informed, libc::SA_SIGINFO | libc::SA_NODEFER)]
+            {
                 install(USR1, function, flags);
                 let before = calls();
                 for round in 1..=2 {
@@ -150,7 +155,7 @@ pub(crate) const CASES: &[Case] = &[
         name: "a_pipe_that_nobody_reads_is_an_error_with_and_without_a_listener",
         body: || {
             let breaks = || {
-                let (mut ours, theirs) = UnixStream::pair().unwrap();
+                let (theirs, mut ours) = std::io::pipe().unwrap();
                 drop(theirs);
                 assert_eq!(ours.write(b"x").unwrap_err().kind(), std::io::ErrorKind::BrokenPipe);
             };

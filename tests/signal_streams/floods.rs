@@ -161,23 +161,6 @@ pub(crate) const CASES: &[Case] = &[
         },
         script: alone,
     },
-    Case {
-        name: "a_flood_that_nobody_receives_costs_the_run_one_wake_up",
-        body: || {
-            cede::run(|| {
-                let stream = signal(USR1).unwrap();
-                // So that the run listens.
-                assert!(stream.recv_timeout(Duration::from_millis(1)).is_err());
-                let begin = cede::task::all_tasks().len();
-                (0..FLOOD).for_each(|_| USR1.raise().unwrap());
-                sleep(Duration::from_millis(1));
-                assert_eq!(stream.try_recv(), Some(USR1));
-                assert_eq!(stream.try_recv(), None);
-                assert_eq!(cede::task::all_tasks().len(), begin);
-            });
-        },
-        script: alone,
-    },
     Case { name: "calls_that_are_interrupted_go_on", body: calls_go_on, script: alone },
     Case { name: "calls_that_are_interrupted_go_on_on_portable", body: calls_go_on, script: alone },
     Case {

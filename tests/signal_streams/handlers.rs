@@ -19,11 +19,10 @@ use super::harness::Case;
 const USR1: SignalKind = SignalKind::USR1;
 const TERM: SignalKind = SignalKind::TERM;
 
-/// Two ticks: in the first the run hears of a signal, in the second it calls the handler.
-fn two_ticks() {
-    // The OS interrupts this thread before `kill` returns.
-    yield_now();
-    yield_now();
+/// So many ticks as it takes in asyncio, too, until a signal that this thread has raised was handled: in the first the run hears of it, in
+/// the second it calls the handler, after the task that yields here.
+fn until_handled() {
+    (0..3).for_each(|_| yield_now());
 }
 
 pub(crate) const CASES: &[Case] = &[
@@ -37,7 +36,7 @@ pub(crate) const CASES: &[Case] = &[
                 for round in 1..=3 {
                     (0..5).for_each(|_| USR1.raise().unwrap());
                     assert_eq!(calls.get(), round - 1, "never in the middle of a step");
-                    two_ticks();
+                    until_handled();
                     assert_eq!(calls.get(), round);
                 }
                 assert!(remove_signal_handler(USR1));
@@ -83,9 +82,9 @@ pub(crate) const CASES: &[Case] = &[
                 USR1.raise().unwrap();
                 // What was on its way to the first is nobody's.
                 add_signal_handler(USR1, adds("first")).unwrap();
-                two_ticks();
+                until_handled();
                 USR1.raise().unwrap();
-                two_ticks();
+                until_handled();
                 assert_eq!(*log.borrow(), ["first"]);
                 let (again, owned) = (adds("second"), Rc::new(()));
                 let alive = Rc::downgrade(&owned);
@@ -97,7 +96,7 @@ pub(crate) const CASES: &[Case] = &[
                 .unwrap();
                 (0..2).for_each(|_| {
                     USR1.raise().unwrap();
-                    two_ticks();
+                    until_handled();
                 });
                 assert_eq!(*log.borrow(), ["first", "second"]);
                 assert!(alive.upgrade().is_none());
@@ -124,7 +123,7 @@ pub(crate) const CASES: &[Case] = &[
                 assert_eq!(other.recv(), USR1);
                 drop(other);
                 println!("ready");
-                sleep(Duration::MAX);
+                sleep(super::HOUR);
             });
         },
         script: |run| {
@@ -148,7 +147,7 @@ pub(crate) const CASES: &[Case] = &[
                 .unwrap();
                 for _ in 0..2 {
                     USR1.raise().unwrap();
-                    two_ticks();
+                    until_handled();
                 }
             });
             let reports = reports.lock().unwrap();
@@ -174,7 +173,7 @@ pub(crate) const CASES: &[Case] = &[
                 VARIABLE.set(10);
                 for _ in 0..2 {
                     USR1.raise().unwrap();
-                    two_ticks();
+                    until_handled();
                 }
                 assert_eq!(*seen.borrow(), [1, 2]);
                 assert_eq!(VARIABLE.get(), Some(10));
@@ -229,7 +228,7 @@ pub(crate) const CASES: &[Case] = &[
             runner.run(|| add_signal_handler(TERM, move || count.set(count.get() + 1))).unwrap().unwrap();
             (0..5).for_each(|_| TERM.raise().unwrap());
             assert_eq!(calls.get(), 0);
-            runner.run(two_ticks).unwrap();
+            runner.run(until_handled).unwrap();
             assert_eq!(calls.get(), 1);
             runner.close().unwrap();
             assert_eq!(Rc::strong_count(&calls), 1);
@@ -253,7 +252,7 @@ pub(crate) const CASES: &[Case] = &[
                         || sleep(Duration::MAX),
                         || {
                             USR1.raise().unwrap();
-                            two_ticks();
+                            until_handled();
                         },
                     );
                 });

@@ -106,7 +106,11 @@ pub(crate) const CASES: &[Case] = &[
                 let main = listens(ready.clone(), Arc::clone(&heard));
                 threads.push(thread::spawn(|| {
                     let runtime = Runtime::builder().workers(2).build().unwrap();
-                    runtime.run(move || (0..4).map(|_| cede::spawn_any(main.clone())).for_each(|task| task.join().unwrap())).unwrap();
+                    let main = move || {
+                        let tasks: Vec<_> = (0..4).map(|_| cede::spawn_any(main.clone())).collect();
+                        tasks.into_iter().for_each(|task| task.join().unwrap());
+                    };
+                    runtime.run(main).unwrap();
                 }));
             }
             let streams = 3 + 2 * 4;
@@ -311,7 +315,9 @@ pub(crate) const CASES: &[Case] = &[
                 assert!(refusal(SignalKind::from_raw(number)).contains("the system has no such signal"));
             }
             assert!(signals([]).unwrap_err().to_string().contains("no signals to listen to"));
-            assert!(SignalKind::from_raw(100).raise().unwrap_err().to_string().contains("can't raise signal 100"));
+            assert!(
+                SignalKind::from_raw(100).raise().unwrap_err().to_string().contains("can't raise signal 100")
+            );
             println!("ready");
             sleep_thread();
         },
@@ -329,9 +335,12 @@ pub(crate) const CASES: &[Case] = &[
             assert_eq!(stream.recv(), USR1);
             panic::set_hook(Box::new(|_| {}));
             assert!(panic::catch_unwind(panic::AssertUnwindSafe(|| stream.recv())).is_err());
-            for call in [|| drop(cede::signal::add_signal_handler(USR1, || {})), || {
-                cede::signal::remove_signal_handler(USR1);
-            }] {
+            for call in [
+                || drop(cede::signal::add_signal_handler(USR1, || {})),
+                || {
+                    cede::signal::remove_signal_handler(USR1);
+                },
+            ] {
                 let payload = panic::catch_unwind(call).unwrap_err();
                 assert!(payload.downcast::<String>().unwrap().contains("inside cede::run"));
             }

@@ -43,6 +43,24 @@ fn a_listener_hears_what_was_raised_since_it_listens_and_until_it_goes() {
 }
 
 #[test]
+fn a_flood_tells_a_run_once_until_the_listeners_were_told() {
+    let signal = libc::SIGWINCH;
+    let (count, _listening) = listen_to(signal);
+    let inbox = Inbox::new();
+    let _ear = Ear::open(&inbox);
+    for heard in 1..=3 {
+        (0..1000).for_each(|_| raise(signal));
+        let mut messages = 0;
+        inbox.drain(&mut |_| messages += 1);
+        assert_eq!(messages, 1);
+        raise(signal);
+        assert!(!inbox.has_messages(), "it was told, and has not looked yet");
+        dispatch();
+        assert_eq!(count.0.load(Ordering::SeqCst), heard);
+    }
+}
+
+#[test]
 fn a_signal_that_the_system_does_not_give_is_refused_and_nothing_stays() {
     let count = Arc::new(Count::default());
     let signals: SignalSet = [libc::SIGUSR2, libc::SIGKILL].into_iter().collect();
