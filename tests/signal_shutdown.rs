@@ -34,6 +34,13 @@ fn wait_for_line() {
     std::io::stdin().read_line(&mut String::new()).unwrap();
 }
 
+/// By a signal.
+fn wait_to_be_ended() {
+    loop {
+        thread::park();
+    }
+}
+
 /// Sleeps until it is cancelled, and cleans up.
 fn sleep_and_clean_up() {
     finally(
@@ -225,7 +232,7 @@ const CASES: &[Case] = &[
             }
             assert_eq!(format!("{hup:?}"), "Shutdown { signals: SIGHUP, requested: true }");
             println!("ready");
-            thread::sleep(HOUR);
+            wait_to_be_ended();
         },
         script: |run| {
             run.send_when_ready(Signal::HUP);
@@ -244,7 +251,7 @@ const CASES: &[Case] = &[
             assert!(clone.is_requested());
             drop(clone);
             println!("ready");
-            thread::sleep(HOUR);
+            wait_to_be_ended();
         },
         script: |run| {
             run.send_when_ready(Signal::TERM);

@@ -13,6 +13,7 @@ mod harness;
 mod streams;
 
 use std::process::ExitCode;
+use std::thread;
 use std::time::Duration;
 
 use cede::signal::SignalKind;
@@ -24,6 +25,13 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Of a case that does all by itself.
 fn alone(run: &mut Run) {
     run.succeeds_after(&[]);
+}
+
+/// By a signal.
+fn wait_to_be_ended() {
+    loop {
+        thread::park();
+    }
 }
 
 fn main() -> ExitCode {

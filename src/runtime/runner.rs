@@ -469,7 +469,7 @@ impl Drop for Runner {
 /// that catches it (`catch_cancelled`) and returns has its value given. If the main task ends with it, the other tasks
 /// are ended in order too, then the process ends by SIGINT after all, so that a shell learns of it: with
 /// [`Runner::run`] that is an error instead. The second Ctrl-C ends the process at once, and so does one that comes
-/// when the main task has ended. See [`Builder::interrupts`](super::Builder::interrupts) for the rest.
+/// when the main task has ended. While somebody listens to the signal none of this holds. See [`Builder::interrupts`](super::Builder::interrupts) for the rest.
 ///
 /// # Panics
 ///

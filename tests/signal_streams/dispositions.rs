@@ -64,6 +64,17 @@ pub(crate) fn set_default(kind: SignalKind) {
     install(kind, libc::SIG_DFL, 0);
 }
 
+pub(crate) fn this_thread() -> libc::pthread_t {
+    // SAFETY: has no preconditions.
+    unsafe { libc::pthread_self() }
+}
+
+/// Sends a signal to a thread, which has not ended.
+pub(crate) fn send_to_thread(thread: libc::pthread_t, kind: SignalKind) {
+    // SAFETY: the thread is there.
+    assert_eq!(unsafe { libc::pthread_kill(thread, kind.as_raw()) }, 0);
+}
+
 /// Raises it, and gives whether the stream has heard.
 fn hears(stream: &Signal, kind: SignalKind) -> bool {
     kind.raise().unwrap();

@@ -1,21 +1,21 @@
 //! Floods of signals, system calls that they interrupt, and ends in the middle of them.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use cede::net::{TcpListener, TcpStream};
 use cede::signal::{SignalKind, add_signal_handler, signal};
 use cede::sync::Event;
-use cede::{sleep, spawn, unblock};
+use cede::{sleep, spawn, unblock, yield_now};
 
-use super::alone;
 use super::harness::Case;
+use super::{alone, dispositions};
 
 const USR1: SignalKind = SignalKind::USR1;
 /// Does nothing by default.
@@ -89,9 +89,6 @@ fn calls_go_on() {
         let begin = Instant::now();
         while begin.elapsed() < Duration::from_millis(300) {
             sleep(Duration::from_millis(2));
-            let slept = Instant::now();
-            unblock(|| thread::sleep(Duration::from_millis(2)));
-            assert!(slept.elapsed() >= Duration::from_millis(2));
             let path = std::env::temp_dir().join(format!("cede-signals-{}", std::process::id()));
             let theirs = path.clone();
             unblock(move || {
@@ -103,6 +100,29 @@ fn calls_go_on() {
             stream.recv();
         }
         assert!(flood.end() > 100);
+    });
+}
+
+/// One call of `read`, whose thread is interrupted while it is in it.
+fn a_read_is_restarted() {
+    cede::run(|| {
+        let stream = signal(WINCH).unwrap();
+        let (reader, mut writer) = io::pipe().unwrap();
+        let (tell, told) = mpsc::channel();
+        let reads = spawn(|| {
+            unblock(move || {
+                tell.send(dispositions::this_thread()).unwrap();
+                rustix::io::read(&reader, &mut [0; 1])
+            })
+        });
+        yield_now();
+        let thread = told.recv().unwrap();
+        for _ in 0..1000 {
+            dispositions::send_to_thread(thread, WINCH);
+            stream.recv();
+        }
+        writer.write_all(b"x").unwrap();
+        assert_eq!(reads.join().unwrap(), Ok(1));
     });
 }
 
@@ -161,6 +181,7 @@ pub(crate) const CASES: &[Case] = &[
         },
         script: alone,
     },
+    Case { name: "a_read_that_is_interrupted_is_restarted", body: a_read_is_restarted, script: alone },
     Case { name: "calls_that_are_interrupted_go_on", body: calls_go_on, script: alone },
     Case { name: "calls_that_are_interrupted_go_on_on_portable", body: calls_go_on, script: alone },
     Case {

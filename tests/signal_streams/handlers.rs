@@ -233,7 +233,7 @@ pub(crate) const CASES: &[Case] = &[
             runner.close().unwrap();
             assert_eq!(Rc::strong_count(&calls), 1);
             println!("ready");
-            thread::sleep(super::HOUR);
+            super::wait_to_be_ended();
         },
         script: |run| {
             run.send_when_ready(Signal::TERM);

@@ -16,7 +16,7 @@ use cede::{Operation, RunError, Runner, Runtime, catch_cancelled, select, sleep,
 use rustix::process::Signal;
 
 use super::harness::Case;
-use super::{HOUR, alone};
+use super::{HOUR, alone, wait_to_be_ended};
 
 const USR1: SignalKind = SignalKind::USR1;
 const USR2: SignalKind = SignalKind::USR2;
@@ -197,7 +197,7 @@ pub(crate) const CASES: &[Case] = &[
                     if signal_first {
                         USR1.raise().unwrap();
                         // Tells it, as the run does when it hears of it.
-                        signal(USR2).unwrap();
+                        drop(signal(USR2));
                         task.cancel();
                     } else {
                         task.cancel();
@@ -319,7 +319,7 @@ pub(crate) const CASES: &[Case] = &[
                 SignalKind::from_raw(100).raise().unwrap_err().to_string().contains("can't raise signal 100")
             );
             println!("ready");
-            sleep_thread();
+            wait_to_be_ended();
         },
         script: |run| {
             // What was refused in part was put back.
@@ -363,9 +363,4 @@ fn waits_for_one() {
 fn is_sent_one(run: &mut super::Run) {
     run.send_when_ready(Signal::USR1);
     run.succeeds_after(&[]);
-}
-
-/// Until a signal ends the process.
-fn sleep_thread() {
-    thread::sleep(HOUR);
 }

@@ -23,9 +23,12 @@ pub(super) enum Stay {
 
 /// The function behind an action.
 pub(super) enum Function {
-    Plain(unsafe extern "C" fn(c_int)),
-    Informed(unsafe extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::c_void)),
+    Plain(Plain),
+    Informed(Informed),
 }
+
+type Plain = unsafe extern "C" fn(c_int);
+type Informed = unsafe extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::c_void);
 
 impl Action {
     /// What happens where nobody has asked for anything else.
@@ -88,10 +91,10 @@ impl Action {
             libc::SIG_DFL | libc::SIG_IGN => None,
             // SAFETY: with SA_SIGINFO the action is a function of this type.
             function if self.0.sa_flags & libc::SA_SIGINFO != 0 => unsafe {
-                Some(Function::Informed(std::mem::transmute::<usize, _>(function)))
+                Some(Function::Informed(std::mem::transmute::<usize, Informed>(function)))
             },
             // SAFETY: without SA_SIGINFO the action is a function of this type.
-            function => unsafe { Some(Function::Plain(std::mem::transmute::<usize, _>(function))) },
+            function => unsafe { Some(Function::Plain(std::mem::transmute::<usize, Plain>(function))) },
         }
     }
 }

@@ -1,7 +1,14 @@
-//! What only one process can test, and does no harm to the other tests in it: signals that nobody else uses.
+//! What has to see the inside. The signals are such as nobody else in this process uses, and these tests take turns: whoever listens or
+//! stops dispatches for all.
 
 use super::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 #[derive(Default)]
 struct Count(AtomicUsize);
@@ -25,6 +32,7 @@ fn raise(signal: c_int) {
 
 #[test]
 fn a_listener_hears_what_was_raised_since_it_listens_and_until_it_goes() {
+    let _turn = turn();
     let signal = libc::SIGUSR1;
     let (first, one) = listen_to(signal);
     raise(signal);
@@ -44,6 +52,7 @@ fn a_listener_hears_what_was_raised_since_it_listens_and_until_it_goes() {
 
 #[test]
 fn a_flood_tells_a_run_once_until_the_listeners_were_told() {
+    let _turn = turn();
     let signal = libc::SIGWINCH;
     let (count, _listening) = listen_to(signal);
     let inbox = Inbox::new();
@@ -62,6 +71,7 @@ fn a_flood_tells_a_run_once_until_the_listeners_were_told() {
 
 #[test]
 fn a_signal_that_the_system_does_not_give_is_refused_and_nothing_stays() {
+    let _turn = turn();
     let count = Arc::new(Count::default());
     let signals: SignalSet = [libc::SIGUSR2, libc::SIGKILL].into_iter().collect();
     let (signal, error) = listen(signals, Arc::clone(&count) as Arc<dyn Listener>, None).unwrap_err();
