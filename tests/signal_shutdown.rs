@@ -288,6 +288,9 @@ const CASES: &[Case] = &[
                     let grace = Duration::from_secs(10);
                     let begin = cede::time::now();
                     assert_eq!(shutdown.with_grace(grace, || 1), Ok(1));
+                    yield_now();
+                    yield_now();
+                    assert_eq!(cede::task::all_tasks().len(), 1, "the task that watches has gone");
                     sleep(HOUR);
                     let theirs = shutdown.clone();
                     spawn(move || {
@@ -301,9 +304,6 @@ const CASES: &[Case] = &[
                     assert_eq!(cede::time::now() - before, grace);
                     assert_eq!(shutdown.with_grace(Duration::MAX, || sleep(HOUR)), Ok(()));
                     assert_eq!(cede::time::now() - begin, 3 * HOUR + 2 * grace - Duration::from_secs(1));
-                    // The tasks that watch have gone.
-                    yield_now();
-                    assert_eq!(cede::task::all_tasks().len(), 1);
                 })
                 .unwrap();
         },

@@ -1,14 +1,18 @@
 //! What streams give, to whom, and when.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::io;
 use std::panic;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
+use cede::future::Wait;
 use cede::signal::{SignalKind, ctrl_c, signal, signals};
 use cede::sync::Queue;
 use cede::time::after;
@@ -231,6 +235,24 @@ pub(crate) const CASES: &[Case] = &[
                 queue.put_nowait("word".to_owned()).unwrap();
                 let both = [turn(), turn()];
                 assert!(both.contains(&"word".into()) && both.contains(&"SIGUSR1".into()), "{both:?}");
+            });
+        },
+        script: alone,
+    },
+    Case {
+        name: "what_comes_between_the_first_look_and_the_first_wait_of_a_run_is_heard",
+        body: || {
+            cede::run(|| {
+                let stream = signal(USR1).unwrap();
+                // Looked at after the stream was, and before the task waits for either.
+                let mut raises = pin!(poll_fn(|_| {
+                    USR1.raise().unwrap();
+                    Poll::<()>::Pending
+                }));
+                select! {
+                    kind = stream.receiving() => assert_eq!(kind, USR1),
+                    () = raises.as_mut().waiting() => unreachable!(),
+                }
             });
         },
         script: alone,
