@@ -62,6 +62,7 @@ pub mod io;
 pub mod manual;
 pub mod net;
 pub mod runtime;
+pub mod signal;
 pub mod sync;
 pub mod task;
 pub mod time;

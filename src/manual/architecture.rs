@@ -15,6 +15,7 @@
 //! | `sync` | what tasks share, on one thread or several: locks, events, queues, channels | sockets, files |
 //! | `io` | any descriptor that can be waited for | protocols |
 //! | `net` | TCP, names | |
+//! | `signal` | streams of signals, handlers, an orderly end | how the kernel delivers them |
 //! | `executor` | jobs, their futures, executors and pools of threads | sockets, files |
 //! | `future` | how tasks wait for std futures, and futures for operations | |
 //!
@@ -149,8 +150,9 @@
 //!
 //! A thread has one door into a run: the inbox, a queue under a lock with an announcement of sleeps, so that nothing is lost and nobody
 //! is notified twice. What comes through it is the number of a task to wake or a closure to call. A [`Handle`](crate::Handle) sends
-//! closures that become tasks; what such a task gives goes into a record that it shares with its handle, when its own record is dropped. Ctrl-C
-//! comes the same way, by a signal handler that touches atomics and one descriptor.
+//! closures that become tasks; what such a task gives goes into a record that it shares with its handle, when its own record is dropped. Signals
+//! come the same way, Ctrl-C among them, by a signal handler that touches atomics and one descriptor; `runtime/process_signals.rs` says who gets
+//! them, and is the one place that changes what a signal does.
 //!
 //! # Futures
 //!
@@ -199,7 +201,8 @@
 //! | `guarded`, `holder` | the lock of what is shared; who holds a thing, for reports |
 //! | `inbox`, `outside`, `handle`, `remote` | the door for other threads; where all that comes from elsewhere is heard; a run as other threads see it; closures that cross threads, and the tasks that they become |
 //! | `workers`, `addresses` | one run on several threads; where a run is reached by the number of a task |
-//! | `blocking`, `interrupt` | threads for what blocks; Ctrl-C |
+//! | `blocking` | threads for what blocks |
+//! | `process_signals`, `interrupt` | who wants the signals of the process, and how they come to the runs; Ctrl-C |
 //! | `with_deadline` | an operation, but not for ever |
 //! | `reactor/` | descriptors, by edge; epoll by itself, and what all systems have |
 //! | `builder`, `runner`, `shutdown` | settings; a run from its beginning to its end; tasks that don't end by themselves |
@@ -227,6 +230,11 @@
 //! | `notified` | what conditions of both kinds are made of |
 //! | `mpsc`, `oneshot`, `broadcast`, `watch`, `channel` | channels, and what they have in common |
 //! | `once_cell`, `lazy` | values that are made once |
+//!
+//! | `signal/` | |
+//! |---|---|
+//! | `kind`, `stream` | signals by name; receiving them |
+//! | `ctrl_c`, `handlers`, `shutdown` | the next Ctrl-C; functions that are called; an orderly end |
 //!
 //! | `future/` | |
 //! |---|---|
