@@ -14,14 +14,14 @@ use cede::io::raw_os_error;
 use cede::process::{Child, Command, Stdio, shell};
 use cede::time::after;
 use cede::{Operation, Runner};
-use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 mod net_pair;
 mod process_shared;
 use net_pair::{in_child, while_others_run};
 use process_shared::{
-    again_in_all_ways, by_threads, children, counting_turns, descriptors, soon, state_of,
-    threads_for_children, until,
+    Seen, again_in_all_ways, by_threads, children, counting_turns, descriptors, soon, threads_for_children,
+    until,
 };
 
 #[test]
@@ -179,7 +179,7 @@ fn a_stopped_child_has_not_ended() {
     cede::run(|| {
         let mut child = ready("true");
         child.send_signal(libc::SIGSTOP).unwrap();
-        until("it is stopped", || state_of(child.id()) == Some('T'));
+        until("it is stopped", || Seen::of(child.id()).state() == Some('T'));
         assert_eq!(child.wait_timeout(Duration::from_millis(5)).unwrap(), None);
         // It hears of its end when it goes on, which it is told to.
         let status = child.shut_down(Duration::from_secs(60)).unwrap();
@@ -239,33 +239,37 @@ fn a_child_of_std_is_taken_over() {
 #[test]
 fn a_child_that_is_dropped_leaves_no_zombie() {
     // In a run, with its end before and after.
-    let ids = cede::run(|| {
+    let (ended, goes_on) = cede::run(|| {
         let ended = shell("exit 0").spawn().unwrap();
-        until("it is a zombie", || state_of(ended.id()) == Some('Z'));
-        let goes_on = patient();
-        [ended.id(), goes_on.id()]
+        let seen = Seen::of(ended.id());
+        until("it is a zombie", || seen.state() == Some('Z'));
+        (seen, Seen::of(patient().id()))
     });
     // Without one.
-    let short = shell("exit 0").spawn().unwrap().id();
-    for id in ids.into_iter().chain([short]) {
-        until("it is gone", || state_of(id).is_none());
-    }
+    let child = shell("exit 0").spawn().unwrap();
+    let short = Seen::of(child.id());
+    drop(child);
+    [ended, goes_on, short].into_iter().for_each(Seen::wait_until_gone);
 }
 
 #[test]
 fn a_child_that_is_dropped_goes_on_unless_it_is_to_be_killed() {
-    let id = Command::new("sleep").arg("1000").spawn().unwrap().id();
-    let killed = Command::new("sleep").arg("1000").kill_on_drop(true).spawn().unwrap().id();
-    until("it is killed", || state_of(killed).is_none());
-    assert!(matches!(state_of(id), Some('S' | 'R' | 'D')));
-    kill_process(Pid::from_raw(id as i32).unwrap(), Signal::KILL).unwrap();
-    until("it is gone", || state_of(id).is_none());
+    let mut command = Command::new("sleep");
+    let child = command.arg("1000").spawn().unwrap();
+    let goes_on = Seen::of(child.id());
+    drop(child);
+    let child = command.kill_on_drop(true).spawn().unwrap();
+    let killed = Seen::of(child.id());
+    drop(child);
+    killed.wait_until_gone();
+    goes_on.kill();
+    goes_on.wait_until_gone();
 }
 
 #[test]
 fn a_task_that_is_cancelled_leaves_its_child_or_kills_it() {
     for kill in [false, true] {
-        let id = cede::run(move || {
+        let child = cede::run(move || {
             let (reader, writer) = cede::io::pipe().unwrap();
             let task = cede::spawn(move || {
                 let mut command = shell("echo $$; exec sleep 1000");
@@ -273,15 +277,15 @@ fn a_task_that_is_cancelled_leaves_its_child_or_kills_it() {
             });
             let mut line = String::new();
             BufReader::new(reader).read_line(&mut line).unwrap();
+            let child = Seen::of(line.trim().parse().unwrap());
             task.cancel();
             assert!(task.join().unwrap_err().is_cancelled());
-            line.trim().parse().unwrap()
+            child
         });
         if !kill {
-            assert!(matches!(state_of(id), Some('S' | 'R' | 'D')));
-            kill_process(Pid::from_raw(id as i32).unwrap(), Signal::KILL).unwrap();
+            child.kill();
         }
-        until("it is gone", || state_of(id).is_none());
+        child.wait_until_gone();
     }
 }
 
@@ -339,9 +343,10 @@ fn a_thousand_children_are_started_and_fed_and_leave_nothing() {
         });
     };
     run(20);
+    until("the threads are gone", || threads_for_children().is_empty());
     let before = descriptors();
     run(1000);
-    assert_eq!(children(), []);
+    assert_eq!(children(), [0; 0]);
     until("the threads are gone", || threads_for_children().is_empty());
     assert_eq!(descriptors(), before);
 }
@@ -353,8 +358,7 @@ fn without_descriptors_what_can_be_started_is_waited_for() {
     }
     cede::run(|| {
         // The run has what it needs.
-        assert!(Command::new("true").status().unwrap().success());
-        cede::runtime::unblock(|| ());
+        assert!(Command::new("sleep").arg("0.05").status().unwrap().success());
         setrlimit(Resource::Nofile, Rlimit { current: Some(64), maximum: Some(64) }).unwrap();
         let mut taken: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
         let error = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap_err();
@@ -363,9 +367,10 @@ fn without_descriptors_what_can_be_started_is_waited_for() {
         // Nothing is opened for this one, and so nothing can be opened to wait for it either.
         let mut child = shell("exit 6").spawn().unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(6));
-        let orphan = Command::new("true").spawn().unwrap().id();
+        let orphan = Command::new("sleep").arg("0.1").spawn().unwrap();
+        drop(orphan);
         taken.clear();
-        until("it is gone", || state_of(orphan).is_none());
+        until("it is gone", || children().is_empty());
     });
 }
 
@@ -393,7 +398,7 @@ fn where_the_system_keeps_no_status_that_is_said() {
         child.kill().unwrap();
         assert!(child.try_wait().is_err());
         let unseen = shell("exit 0").spawn().unwrap();
-        until("it is gone", || state_of(unseen.id()).is_none());
+        until("it is gone", || children().is_empty());
         unseen.kill().unwrap();
         assert!(unseen.waiting().wait().is_err());
         // What it said is here all the same.
@@ -405,33 +410,43 @@ fn where_the_system_keeps_no_status_that_is_said() {
 
 #[test]
 fn no_signal_reaches_a_stranger_with_the_same_number() {
+    const NAME: &str = "no_signal_reaches_a_stranger_with_the_same_number";
     const LAST: &str = "/proc/sys/kernel/ns_last_pid";
-    if !in_child("no_signal_reaches_a_stranger_with_the_same_number") {
+    if env::var_os("CEDE_TEST_NUMBERS").is_none() {
+        // In numbers of its own, which it may choose. Where that can't be had, there is nothing to be seen.
+        let mut command = std::process::Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]);
+        if !command.arg("true").output().is_ok_and(|output| output.status.success()) {
+            return;
+        }
+        command = std::process::Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]);
+        command.arg(env::current_exe().unwrap()).args([NAME, "--exact", "--nocapture", "--test-threads=1"]);
+        let output = command.env("CEDE_TEST_NUMBERS", "1").output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
         return;
     }
     cede::run(|| {
-        // Where this may not choose the numbers there is nothing to be seen.
-        for _ in 0..200 {
-            let mut child = Command::new("true").kill_on_drop(true).spawn().unwrap();
-            child.wait().unwrap();
-            if fs::write(LAST, (child.id() - 1).to_string()).is_err() {
-                return;
-            }
+        let mut child = Command::new("true").kill_on_drop(true).spawn().unwrap();
+        child.wait().unwrap();
+        until("its number is free", || !fs::exists(format!("/proc/{}", child.id())).unwrap());
+        // Any thread may take a number too.
+        let mut stranger = loop {
+            fs::write(LAST, (child.id() - 1).to_string()).unwrap();
             let mut stranger = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
-            let is_the_same = stranger.id() == child.id();
-            if is_the_same {
-                child.kill().unwrap();
-                child.terminate().unwrap();
-                drop(child);
-                assert!(stranger.try_wait().unwrap().is_none());
+            if stranger.id() == child.id() {
+                break stranger;
             }
-            let _ = stranger.kill();
-            let status = stranger.wait().unwrap();
-            assert_eq!(status.signal(), Some(libc::SIGKILL));
-            if is_the_same {
-                return;
-            }
-        }
+            stranger.kill().unwrap();
+            stranger.wait().unwrap();
+        };
+        child.kill().unwrap();
+        child.terminate().unwrap();
+        drop(child);
+        stranger.kill().unwrap();
+        // Not SIGTERM, which would have come before.
+        assert_eq!(stranger.wait().unwrap().signal(), Some(libc::SIGKILL));
     });
 }
 

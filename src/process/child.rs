@@ -65,10 +65,8 @@ pub struct Child {
 impl Child {
     /// Takes over a child that was just started.
     pub(super) fn adopt(mut child: std::process::Child, program: String) -> io::Result<Self> {
+        let pidfd = open_pidfd(&child);
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        // One that has ended and was waited for has no number any more.
-        let has_ended = child.try_wait().is_ok_and(|status| status.is_some());
-        let pidfd = if has_ended { None } else { open_pidfd(&child) };
         let life = Life::new(child, program);
         let mut child = Child {
             stdin: None,
@@ -80,12 +78,9 @@ impl Child {
             communication: Communication::default(),
         };
         let adopted = child.take_pipes(pipes);
-        if let Err(error) = adopted {
-            // Nobody is going to have it.
-            child.kill_on_drop = true;
-            return Err(error);
-        }
-        Ok(child)
+        // Where that fails nobody is going to have it.
+        child.kill_on_drop = adopted.is_err();
+        adopted.map(|()| child)
     }
 
     fn take_pipes(
@@ -400,8 +395,12 @@ impl Child {
 impl TryFrom<std::process::Child> for Child {
     type Error = io::Error;
 
-    fn try_from(child: std::process::Child) -> io::Result<Self> {
-        Child::adopt(child, "started elsewhere".to_owned())
+    fn try_from(mut child: std::process::Child) -> io::Result<Self> {
+        // One that was waited for has no number any more, so that none can be asked for by it.
+        let has_ended = child.try_wait()?.is_some();
+        let mut child = Child::adopt(child, "started elsewhere".to_owned())?;
+        child.pidfd.take_if(|_| has_ended);
+        Ok(child)
     }
 }
 

@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use cede::JoinHandle;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Runs all tests of the binary in other processes: where threads wait for children, and with the reactor that every system has.
 pub(crate) fn again_in_all_ways() {
@@ -38,15 +39,52 @@ pub(crate) fn soon<T>(task: &JoinHandle<T>) -> T {
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !holds() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "{what}");
+        assert!(begin.elapsed() < Duration::from_secs(60), "not after a minute: {what}");
         std::thread::sleep(Duration::from_millis(1));
     }
 }
 
-/// How a process stands, by the letter that the system has for it: `R`, `S`, `T` for stopped, `Z` for a zombie. None where there is none.
-pub(crate) fn state_of(id: u32) -> Option<char> {
+/// A process as the system has it. Not its number alone, which another one may get soon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    id: u32,
+    /// In ticks since the system was started.
+    began: u64,
+}
+
+impl Seen {
+    /// One that is there.
+    #[track_caller]
+    pub(crate) fn of(id: u32) -> Self {
+        Seen { id, began: look_at(id).expect("it is there").1 }
+    }
+
+    /// How it stands, by the letter that the system has for it: `R`, `S`, `T` for stopped, `Z` for a zombie.
+    pub(crate) fn state(self) -> Option<char> {
+        look_at(self.id).filter(|&(_, began)| began == self.began).map(|(state, _)| state)
+    }
+
+    /// Whether it is there, not as a zombie only.
+    pub(crate) fn is_alive(self) -> bool {
+        self.state().is_some_and(|state| state != 'Z')
+    }
+
+    #[track_caller]
+    pub(crate) fn wait_until_gone(self) {
+        until("it is gone", || self.state().is_none());
+    }
+
+    pub(crate) fn kill(self) {
+        assert!(self.is_alive());
+        kill_process(Pid::from_raw(self.id as i32).unwrap(), Signal::KILL).unwrap();
+    }
+}
+
+/// How a process stands, and when it began.
+fn look_at(id: u32) -> Option<(char, u64)> {
     let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    text.rsplit_once(") ")?.1.chars().next()
+    let fields: Vec<_> = text.rsplit_once(") ")?.1.split(' ').collect();
+    Some((fields[0].chars().next()?, fields[19].parse().unwrap()))
 }
 
 /// All descriptors of this process.
