@@ -15,6 +15,7 @@
 //! | `sync` | what tasks share, on one thread or several: locks, events, queues, channels | sockets, files |
 //! | `io` | any descriptor that can be waited for | protocols |
 //! | `net` | TCP, names | |
+//! | `process` | children, how they end | what they are for |
 //! | `executor` | jobs, their futures, executors and pools of threads | sockets, files |
 //! | `future` | how tasks wait for std futures, and futures for operations | |
 //!
@@ -227,6 +228,12 @@
 //! | `notified` | what conditions of both kinds are made of |
 //! | `mpsc`, `oneshot`, `broadcast`, `watch`, `channel` | channels, and what they have in common |
 //! | `once_cell`, `lazy` | values that are made once |
+//!
+//! | `process/` | |
+//! |---|---|
+//! | `command`, `child` | what is started, and what was |
+//! | `life`, `waiting`, `orphans` | whether a child has ended, and who may say so; the operation; those that nobody has any more |
+//! | `communication` | all three pipes at once |
 //!
 //! | `future/` | |
 //! |---|---|
