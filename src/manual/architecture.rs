@@ -200,7 +200,7 @@
 //! | `guarded`, `holder` | the lock of what is shared; who holds a thing, for reports |
 //! | `inbox`, `outside`, `handle`, `remote` | the door for other threads; where all that comes from elsewhere is heard; a run as other threads see it; closures that cross threads, and the tasks that they become |
 //! | `workers`, `addresses` | one run on several threads; where a run is reached by the number of a task |
-//! | `blocking`, `interrupt` | threads for what blocks; Ctrl-C |
+//! | `blocking`, `quiet_thread`, `interrupt` | threads for what blocks; those that wake nobody; Ctrl-C |
 //! | `with_deadline` | an operation, but not for ever |
 //! | `reactor/` | descriptors, by edge; epoll by itself, and what all systems have |
 //! | `builder`, `runner`, `shutdown` | settings; a run from its beginning to its end; tasks that don't end by themselves |

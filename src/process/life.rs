@@ -26,6 +26,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::io::named;
+use crate::runtime::quiet_thread::QuietThread;
 use crate::sync::Event;
 
 /// The thread that waits for a child does nothing else.
@@ -136,6 +137,7 @@ impl Life {
 
     /// Waits until the child has ended, without the lock, and then takes the status under it.
     fn await_end(&self, pid: Pid) {
+        let _quiet = QuietThread::begin();
         let waited = rustix::io::retry_on_intr(|| {
             waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
         });

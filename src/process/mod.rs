@@ -18,6 +18,8 @@
 //! Linux, an old one, a sandbox, none left) a small thread waits for this one child, and tells the tasks. The variable
 //! `CEDE_PROCESS=threads` has it so everywhere.
 //!
+//! A child is I/O: a virtual clock does not wait for it, and goes on to its next deadline as long as no child has ended.
+//!
 //! A number is free for others only after somebody here has looked at the status, so signals are sent, and statuses looked at, under one lock:
 //! no signal reaches a stranger.
 //!

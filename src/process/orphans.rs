@@ -87,6 +87,7 @@ mod epoll {
     use rustix::io::Errno;
 
     use super::*;
+    use crate::runtime::quiet_thread::QuietThread;
 
     /// The thread takes locks and makes system calls.
     const THREAD_STACK: usize = 128 << 10;
@@ -121,6 +122,7 @@ mod epoll {
     }
 
     fn look_after(epoll: &OwnedFd) {
+        let _quiet = QuietThread::begin();
         let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
         loop {
             events.clear();

@@ -11,7 +11,6 @@ use std::process::ExitStatus;
 use pin_project_lite::pin_project;
 
 use super::child::Child;
-use crate::runtime::blocking::{Kind, Ticket};
 use crate::runtime::inbox::Sender;
 use crate::runtime::operation::{CancelWait, Operation, sealed};
 use crate::runtime::reactor::{self, Readiness};
@@ -24,15 +23,8 @@ pin_project! {
     #[project = SignProjection]
     enum Sign<'a> {
         Descriptor { #[pin] readiness: Readiness<'a> },
-        Thread { #[pin] ended: WaitingForEvent<'a>, promise: Option<Promise> },
+        Thread { #[pin] ended: WaitingForEvent<'a>, promise: Option<Sender> },
     }
-}
-
-/// Tells the run that a thread will wake somebody: it is neither at a deadlock nor is its clock to jump meanwhile.
-#[derive(Debug)]
-struct Promise {
-    _sender: Sender,
-    _ticket: Ticket,
 }
 
 pin_project! {
@@ -90,10 +82,8 @@ impl Operation for Waiting<'_> {
                     *this.error = Some(error);
                     return waiter.wake_later();
                 }
-                *promise = with_scheduler(|scheduler| Promise {
-                    _sender: scheduler.outside.inbox.sender(),
-                    _ticket: scheduler.outside.jobs.ticket(Kind::Awaited),
-                });
+                // The run is told that a thread will wake somebody, so that it is at no deadlock.
+                *promise = with_scheduler(|scheduler| scheduler.outside.inbox.sender());
                 ended.register(waiter);
             }
         }
