@@ -1,6 +1,7 @@
-//! A TCP proxy that ends in good order: on Ctrl-C no new connections, some time for those that are there, and then the end.
+//! A TCP proxy that ends in good order: on SIGTERM or Ctrl-C no new connections, some time for those that are there, and then the end.
 //!
-//! `cargo run --example proxy -- 127.0.0.1:8080 example.org:80`; a third argument says how many seconds they get.
+//! `cargo run --example proxy -- 127.0.0.1:8080 example.org:80`; a third argument says how many seconds they get. A second signal ends it at
+//! once.
 
 use std::env;
 use std::error::Error;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use cede::catch_cancelled;
 use cede::io::Relay;
 use cede::net::{TcpStream, start_server};
+use cede::signal::Shutdown;
 
 fn relay(client: &TcpStream, upstream: &str) -> io::Result<()> {
     let peer = client.peer_addr()?;
@@ -32,17 +34,16 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     };
     let grace = Duration::from_secs_f64(arguments.next().map_or(Ok(10.0), |seconds| seconds.parse())?);
     cede::run(|| {
+        let shutdown = Shutdown::new()?;
         let server = start_server(listen, move |_, writer| relay(writer.get_ref(), &upstream))?;
         println!("listening on {}", server.local_addr()?);
-        // Ctrl-C cancels the main task. It has been told, and goes on.
-        if catch_cancelled(|| server.wait_closed()).is_err() {
-            server.close();
-            println!("stopping: {} connections have {grace:?}", server.clients());
-            if cede::timeout(grace, || server.wait_closed()).is_err() {
-                println!("stopping: {} connections are cut", server.clients());
-                server.cancel_clients();
-                server.wait_closed();
-            }
+        shutdown.wait();
+        server.close();
+        println!("stopping: {} connections have {grace:?}", server.clients());
+        if cede::timeout(grace, || server.wait_closed()).is_err() {
+            println!("stopping: {} connections are cut", server.clients());
+            server.cancel_clients();
+            server.wait_closed();
         }
         println!("stopped");
         Ok(())

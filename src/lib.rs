@@ -63,6 +63,7 @@ pub mod manual;
 pub mod net;
 pub mod process;
 pub mod runtime;
+pub mod signal;
 pub mod sync;
 pub mod task;
 pub mod time;

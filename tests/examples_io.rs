@@ -1,4 +1,4 @@
-//! The examples that serve, each in a child with real sockets, to its end by Ctrl-C.
+//! The examples that serve, each in a child with real sockets, to its end by Ctrl-C or SIGTERM.
 //!
 //! The children are this binary, which has the examples in it, since `cargo test --test examples_io` builds no example. Ctrl-C is for
 //! the thread that a process began with, and the usual harness runs tests on others: so this has one of its own.
@@ -29,6 +29,8 @@ const TESTS: &[(&str, fn())] = &[
     ("a_chat_tells_all_what_one_says", a_chat_tells_all_what_one_says),
     ("a_proxy_hands_bytes_and_ends_on", a_proxy_hands_bytes_and_ends_on),
     ("a_proxy_lets_its_connections_end", a_proxy_lets_its_connections_end),
+    ("a_proxy_delivers_what_is_in_flight_when_it_is_terminated", a_proxy_delivers_what_is_in_flight),
+    ("a_proxy_that_is_told_twice_ends_at_once", a_proxy_that_is_told_twice_ends_at_once),
     ("a_proxy_cuts_those_that_take_too_long", a_proxy_cuts_those_that_take_too_long),
     ("an_example_without_arguments_says_how_it_is_used", an_example_without_arguments_says_how_it_is_used),
 ];
@@ -100,7 +102,11 @@ impl Example {
     }
 
     fn interrupt(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+        self.send(Signal::INT);
+    }
+
+    fn send(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// What it still says, when it has ended well.
@@ -208,6 +214,39 @@ fn a_proxy_lets_its_connections_end() {
     client.hears("STILL HERE");
     drop(client);
     assert!(proxy.end().ends_with("17 bytes up, 17 bytes down\nstopped\n"));
+}
+
+fn a_proxy_delivers_what_is_in_flight() {
+    const LINES: usize = 100_000;
+    let mut proxy = proxied("60");
+    let mut client = proxy.connect();
+    client.say("hello\n");
+    client.hears("HELLO");
+    // More than fits into the sockets on the way, so that it is in the middle of it.
+    let mut sender = client.stream.try_clone().unwrap();
+    let sends = thread::spawn(move || {
+        (0..LINES).for_each(|line| writeln!(sender, "this is line {line}").unwrap());
+        sender.shutdown(Shutdown::Write).unwrap();
+    });
+    client.hears("THIS IS LINE 0");
+    proxy.send(Signal::TERM);
+    assert_eq!(proxy.line(), "stopping: 1 connections have 60s");
+    (1..LINES).for_each(|line| client.hears(&format!("THIS IS LINE {line}")));
+    client.hears("");
+    sends.join().unwrap();
+    assert!(proxy.end().ends_with("bytes down\nstopped\n"));
+}
+
+fn a_proxy_that_is_told_twice_ends_at_once() {
+    let mut proxy = proxied("60");
+    let mut client = proxy.connect();
+    client.say("hello\n");
+    client.hears("HELLO");
+    proxy.send(Signal::TERM);
+    assert_eq!(proxy.line(), "stopping: 1 connections have 60s");
+    proxy.send(Signal::TERM);
+    client.hears("");
+    assert_eq!(proxy.child.wait().unwrap().code(), Some(128 + 15));
 }
 
 fn a_proxy_cuts_those_that_take_too_long() {

@@ -12,9 +12,8 @@ use std::{env, thread};
 
 use cede::io::raw_os_error;
 use cede::process::{Child, Command, Stdio, shell};
-use cede::sync::Queue;
 use cede::time::after;
-use cede::{Operation, RunError, Runner};
+use cede::{Operation, Runner};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 mod net_pair;
@@ -311,23 +310,6 @@ fn orphans_cost_nothing_once_they_have_ended() {
         until("the threads are gone", || threads_for_children().is_empty());
         until("the descriptors are closed", || descriptors() == before);
     }
-}
-
-#[test]
-fn an_orphan_is_no_reason_to_wait_at_a_deadlock() {
-    if !in_child("an_orphan_is_no_reason_to_wait_at_a_deadlock") {
-        return;
-    }
-    assert_eq!(fs::read_dir("/proc/self/task").unwrap().count(), 1, "the harness has other threads");
-    let child = Command::new("sleep").arg("1000").spawn().unwrap();
-    let orphan = Seen::of(child.id());
-    drop(child);
-    until("it is looked after", || threads_for_children().len() == 1);
-    let error = Runner::builder().build().run(|| Queue::<()>::unbounded().get()).unwrap_err();
-    assert!(matches!(error, RunError::Deadlock(_)), "{error}");
-    assert_eq!(threads_for_children().len(), 1);
-    orphan.kill();
-    orphan.wait_until_gone();
 }
 
 #[test]

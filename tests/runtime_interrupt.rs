@@ -3,6 +3,7 @@
 //! That is why this has a harness of its own: the usual one runs tests on other threads. A child says on stdout when it is to be
 //! interrupted.
 
+#[allow(dead_code, reason = "other tests use the rest")]
 #[path = "runtime_interrupt/harness.rs"]
 mod harness;
 

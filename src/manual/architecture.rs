@@ -16,6 +16,7 @@
 //! | `io` | any descriptor that can be waited for | protocols |
 //! | `net` | TCP, names | |
 //! | `process` | children, how they end | what they are for |
+//! | `signal` | streams of signals, handlers, an orderly end | how the kernel delivers them |
 //! | `executor` | jobs, their futures, executors and pools of threads | sockets, files |
 //! | `future` | how tasks wait for std futures, and futures for operations | |
 //!
@@ -150,8 +151,9 @@
 //!
 //! A thread has one door into a run: the inbox, a queue under a lock with an announcement of sleeps, so that nothing is lost and nobody
 //! is notified twice. What comes through it is the number of a task to wake or a closure to call. A [`Handle`](crate::Handle) sends
-//! closures that become tasks; what such a task gives goes into a record that it shares with its handle, when its own record is dropped. Ctrl-C
-//! comes the same way, by a signal handler that touches atomics and one descriptor.
+//! closures that become tasks; what such a task gives goes into a record that it shares with its handle, when its own record is dropped. Signals
+//! come the same way, Ctrl-C among them, by a signal handler that touches atomics and one descriptor; `runtime/process_signals.rs` says who gets
+//! them, and is the one place that changes what a signal does.
 //!
 //! # Futures
 //!
@@ -200,7 +202,8 @@
 //! | `guarded`, `holder` | the lock of what is shared; who holds a thing, for reports |
 //! | `inbox`, `outside`, `handle`, `remote` | the door for other threads; where all that comes from elsewhere is heard; a run as other threads see it; closures that cross threads, and the tasks that they become |
 //! | `workers`, `addresses` | one run on several threads; where a run is reached by the number of a task |
-//! | `blocking`, `quiet_thread`, `interrupt` | threads for what blocks; those that wake nobody; Ctrl-C |
+//! | `blocking`, `quiet_thread` | threads for what blocks; those that wake nobody |
+//! | `process_signals`, `interrupt` | who wants the signals of the process, and how they come to the runs; Ctrl-C |
 //! | `with_deadline` | an operation, but not for ever |
 //! | `reactor/` | descriptors, by edge; epoll by itself, and what all systems have |
 //! | `builder`, `runner`, `shutdown` | settings; a run from its beginning to its end; tasks that don't end by themselves |
@@ -234,6 +237,11 @@
 //! | `command`, `child` | what is started, and what was |
 //! | `life`, `waiting`, `orphans` | whether a child has ended, and who may say so; the operation; those that nobody has any more |
 //! | `communication` | all three pipes at once |
+//!
+//! | `signal/` | |
+//! |---|---|
+//! | `kind`, `stream` | signals by name; receiving them |
+//! | `ctrl_c`, `handlers`, `shutdown` | the next Ctrl-C; functions that are called; an orderly end |
 //!
 //! | `future/` | |
 //! |---|---|

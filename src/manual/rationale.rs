@@ -154,6 +154,20 @@
 //! The trait is sealed. An operation is asked things under locks and in the middle of a cancellation, and its node lies on a stack that
 //! others have pointers to; what is made of operations (`race`, `select!`) is open to all, what they are made of is not.
 //!
+//! # Signals are told by the runs
+//!
+//! | way | why not |
+//! |---|---|
+//! | a pipe that the signal handler writes to and a thread reads | a thread, two descriptors and a switch for each signal, in every program that calls `run`, since Ctrl-C would need it |
+//! | the same, read by the reactor of one run | that run may be busy, and goes some day; who takes over? |
+//! | `signalfd` | the signals have to be blocked on every thread, those of libraries included, and children inherit that |
+//! | signal-hook | it never gives a signal back: a Ctrl-C between two runs would do nothing |
+//!
+//! A handler may do little: set bits, and end sleeps. A run can be woken in this way already, so the bits are the process's, every run that
+//! has anybody waiting is woken, and the first to come tells all listeners, which is a matter of locks and lists like any other wake-up. A flood
+//! costs one wake-up for each time that somebody has looked. What was installed before is called, and put back by the last who leaves, so that
+//! a library may use this without the program's noticing.
+//!
 //! # Futures are driven by tasks, and polls are not interrupted
 //!
 //! A task could be suspended inside of a poll: its stack would keep the poll as it is. It is refused, since the code of futures rests on the

@@ -89,8 +89,9 @@ impl Builder {
     /// run goes on ends the process at once, as it would without this.
     ///
     /// It holds where SIGINT would end the process when a run begins, and where no other run has it, and is over with
-    /// the main task: Ctrl-C during [`Runner::close`] ends the process. Whoever installs a handler of his own meanwhile
-    /// has the signal from then on.
+    /// the main task: Ctrl-C during [`Runner::close`] ends the process. While somebody listens
+    /// to SIGINT, by a stream of signals or a handler, it is for him, and it is the run's again when the last of them has gone. Whoever installs
+    /// a handler of his own meanwhile, by other means, has the signal from then on.
     ///
     /// By default it is off; in [`cede::run`](super::run) on the main thread it is on. asyncio's is on for each runner
     /// of the main thread.

@@ -27,9 +27,9 @@
 //! last goes, the scheduler is notified, so that it looks again. A [`Handle`](super::Handle) is counted too, but
 //! promises nothing: it is like whatever else tasks share with other threads.
 //!
-//! An interrupt is the one message that a signal handler can send: two stores and, to end a sleep, one system call. It
-//! needs no place in the queue. `drain` looks at it after it has cleared `any`, and a handler writes `any` after it, so
-//! that it is not lost either.
+//! What a signal handler can send are bits: that somebody has pressed Ctrl-C, and that signals were raised. It takes two writes and, to end a
+//! sleep, one system call, and needs no place in the queue. `drain` looks at the bits after it has cleared `any`, and a handler writes `any`
+//! after them, so that they are not lost either.
 //!
 //! No code of users runs or is dropped under the lock.
 
@@ -56,7 +56,13 @@ pub(crate) enum Message {
     Call(Box<dyn FnOnce() + Send>),
     /// Somebody has pressed Ctrl-C.
     Interrupt,
+    /// Signals were raised that somebody listens to.
+    Signals,
 }
+
+/// Bits that signal handlers set: see [`Message`].
+const INTERRUPT: u8 = 1;
+const SIGNALS: u8 = 2;
 
 #[derive(Default)]
 struct Queue {
@@ -77,10 +83,10 @@ pub(crate) struct Inbox {
     state: AtomicU8,
     senders: AtomicUsize,
     handles: AtomicUsize,
-    /// An interrupt came that the scheduler has not heard of.
-    interrupted: AtomicBool,
-    /// Whether one may come.
-    interruptible: AtomicBool,
+    /// What came from signal handlers, and the scheduler has not heard of.
+    raised: AtomicU8,
+    /// How many have said that something may.
+    raisers: AtomicUsize,
     /// Set before the first sleep that waits for the OS.
     notifier: OnceLock<Notifier>,
     /// The thread of the scheduler; set before the first nap.
@@ -125,33 +131,47 @@ impl Inbox {
         self.handles.load(Ordering::SeqCst) > 0
     }
 
-    /// Tells the scheduler of an interrupt. May be called in a signal handler, once it was said that interrupts may
-    /// come: all that it touches are atomics and the descriptor of the reactor.
+    /// Tells the scheduler of an interrupt. May be called in a signal handler, as long as one is expected.
     pub(super) fn interrupt(&self) {
-        self.interrupted.store(true, Ordering::SeqCst);
+        self.raise(INTERRUPT);
+    }
+
+    /// Tells the scheduler that signals were raised. May be called in a signal handler, as long as one is expected.
+    pub(super) fn signal(&self) {
+        self.raise(SIGNALS);
+    }
+
+    /// All that this touches are atomics and the descriptor of the reactor.
+    fn raise(&self, bit: u8) {
+        self.raised.fetch_or(bit, Ordering::SeqCst);
         self.any.store(true, Ordering::SeqCst);
         self.notify();
     }
 
     /// An interrupt has come too late: it is kept for `take_interrupt`.
     pub(super) fn keep_interrupt(&self) {
-        self.interrupted.store(true, Ordering::SeqCst);
+        self.raised.fetch_or(INTERRUPT, Ordering::SeqCst);
     }
 
     /// Takes back an interrupt that the scheduler has not heard of. Gives whether there was one.
     pub(super) fn take_interrupt(&self) -> bool {
-        self.interrupted.swap(false, Ordering::SeqCst)
+        self.raised.fetch_and(!INTERRUPT, Ordering::SeqCst) & INTERRUPT != 0
     }
 
-    /// Says whether interrupts may come: sleeps must then be such that a signal handler can end them.
-    pub(super) fn set_interruptible(&self, yes: bool) {
-        self.interruptible.store(yes, Ordering::SeqCst);
+    /// Signal handlers may tell it something from now on: sleeps must be such that they can end them.
+    pub(super) fn expect_signals(&self) {
+        self.raisers.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Takes one [`expect_signals`](Inbox::expect_signals) back.
+    pub(super) fn expect_no_signals(&self) {
+        self.raisers.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Whether a sleep of this length has to be one that waits for the OS.
     pub(super) fn needs_reactor(&self, time: Option<Duration>) -> bool {
         let is_long = time.is_some_and(|time| !time.is_zero());
-        self.has_senders() || (is_long && self.interruptible.load(Ordering::Relaxed))
+        self.has_senders() || (is_long && self.raisers.load(Ordering::Relaxed) > 0)
     }
 
     /// Makes a task ready. On any thread. Nothing happens when the task or its run has ended.
@@ -283,8 +303,12 @@ impl Inbox {
         let messages = std::mem::take(&mut queue.messages);
         self.any.store(false, Ordering::SeqCst);
         drop(queue);
-        if self.take_interrupt() {
+        let raised = self.raised.swap(0, Ordering::SeqCst);
+        if raised & INTERRUPT != 0 {
             f(Message::Interrupt);
+        }
+        if raised & SIGNALS != 0 {
+            f(Message::Signals);
         }
         messages.into_iter().for_each(f);
     }
@@ -368,14 +392,17 @@ mod tests {
     }
 
     /// Stands for an interrupt.
-    const INTERRUPT: TaskKey = TaskKey { scheduler: 0, index: u32::MAX, generation: 0 };
+    const INTERRUPTED: TaskKey = TaskKey { scheduler: 0, index: u32::MAX, generation: 0 };
+    /// Stands for signals.
+    const SIGNALLED: TaskKey = TaskKey { scheduler: 0, index: u32::MAX, generation: 1 };
 
     fn drained(inbox: &Inbox) -> Vec<TaskKey> {
         let mut tasks = Vec::new();
         inbox.drain(&mut |message| match message {
             Message::Wake(task) => tasks.push(task),
             Message::Call(call) => call(),
-            Message::Interrupt => tasks.push(INTERRUPT),
+            Message::Interrupt => tasks.push(INTERRUPTED),
+            Message::Signals => tasks.push(SIGNALLED),
         });
         tasks
     }
@@ -479,7 +506,7 @@ mod tests {
             inbox.interrupt();
             inbox.interrupt();
             assert!(!inbox.begin_sleep());
-            assert_eq!(drained(&inbox), [INTERRUPT]);
+            assert_eq!(drained(&inbox), [INTERRUPTED]);
             assert_eq!(drained(&inbox), []);
             assert!(inbox.begin_sleep());
             inbox.interrupt();
@@ -488,6 +515,23 @@ mod tests {
             assert!(inbox.take_interrupt() && !inbox.take_interrupt());
             assert_eq!(drained(&inbox), []);
         }
+    }
+
+    #[test]
+    fn signals_are_heard_once_however_many_came_and_beside_an_interrupt() {
+        let reactor = Reactor::new(false).unwrap();
+        let inbox = inbox_of(&reactor);
+        assert!(inbox.begin_sleep());
+        (0..1000).for_each(|_| inbox.signal());
+        assert_eq!(inbox.state.load(Ordering::SeqCst), NOTIFIED);
+        inbox.interrupt();
+        reactor.wait(None).unwrap();
+        inbox.end_sleep();
+        assert_eq!(drained(&inbox), [INTERRUPTED, SIGNALLED]);
+        assert_eq!(drained(&inbox), []);
+        inbox.signal();
+        assert!(!inbox.take_interrupt());
+        assert_eq!(drained(&inbox), [SIGNALLED], "to take an interrupt back leaves the others");
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod outside;
 pub(crate) mod park;
 pub(crate) mod pool;
 mod prefetch;
+pub(crate) mod process_signals;
 pub(crate) mod quiet_thread;
 pub(crate) mod reactor;
 pub(crate) mod remote;

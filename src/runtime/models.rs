@@ -140,7 +140,7 @@ mod fixture {
                         call();
                         self.cancelled.set(true);
                     }
-                    Message::Interrupt => unreachable!("nobody interrupts"),
+                    Message::Interrupt | Message::Signals => unreachable!("no signals are raised"),
                 });
             }
             assert!(woken <= 1, "one wait is completed once");

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use super::blocking::Jobs;
 use super::clock::Clock;
-use super::inbox::{Inbox, Message};
+use super::inbox::{Inbox, Message, Sender};
+use super::process_signals::Ear;
 use super::reactor::{Budget, Reactor};
 
 /// After how many entries of the run queue the OS is asked for I/O though there is more to do.
@@ -30,6 +31,8 @@ pub(crate) struct Outside {
     /// What the step that is under way may do without waiting.
     pub(crate) budget: Budget,
     entries_since_look: Cell<usize>,
+    /// Once somebody in this run waits for signals.
+    ear: OnceCell<Ear>,
 }
 
 /// Takes what has come from outside.
@@ -45,6 +48,7 @@ impl Outside {
             jobs: Jobs::default(),
             budget: Budget::default(),
             entries_since_look: Cell::new(0),
+            ear: OnceCell::new(),
         }
     }
 
@@ -64,6 +68,12 @@ impl Outside {
         #[cfg(not(cede_loom))]
         self.inbox.set_notifier(reactor.notifier());
         Ok(self.reactor.get_or_init(|| reactor))
+    }
+
+    /// A task of this run waits for signals as long as it holds what this gives.
+    pub(crate) fn await_signals(&self) -> Sender {
+        self.ear.get_or_init(|| Ear::open(&self.inbox));
+        self.inbox.sender()
     }
 
     /// Whether anything outside could still wake somebody.

@@ -347,12 +347,19 @@ impl Runner {
     /// A task that waits again is cancelled again when nothing else can happen. One that goes on after each of many
     /// cancellations is given up: its stack is leaked, and it is named in a report.
     ///
-    /// From then on [handles](Handle) are told that the run has ended, until the next one begins.
+    /// From then on [handles](Handle) are told that the run has ended, until the next one begins. Signals that it has handlers for do what
+    /// they did before.
     ///
     /// # Errors
     ///
     /// When another run is under way on this thread, or it is ending or unwinding. The tasks are then left as they are.
     pub fn close(&self) -> Result<(), RunError> {
+        self.close_tasks()?;
+        self.scheduler.signal_handlers.clear();
+        Ok(())
+    }
+
+    fn close_tasks(&self) -> Result<(), RunError> {
         let inbox = &self.scheduler.outside.inbox;
         if self.closed.get() || (self.scheduler.live() == 0 && !inbox.has_messages()) {
             self.closed.set(true);
@@ -363,6 +370,7 @@ impl Runner {
         let _extent = Extent::open();
         let _guard = AbortOnUnwind;
         self.closed.set(true);
+        self.scheduler.signal_handlers.keep_no_run_awake();
         let mut given_up = Vec::new();
         self.end_all(&mut given_up);
         inbox.close();
@@ -446,6 +454,7 @@ impl Drop for Runner {
             // Tasks that can't be unwound here.
             self.scheduler.outside.inbox.close();
             self.leave(report::left_behind);
+            self.scheduler.signal_handlers.clear();
         }
     }
 }
@@ -460,7 +469,7 @@ impl Drop for Runner {
 /// that catches it (`catch_cancelled`) and returns has its value given. If the main task ends with it, the other tasks
 /// are ended in order too, then the process ends by SIGINT after all, so that a shell learns of it: with
 /// [`Runner::run`] that is an error instead. The second Ctrl-C ends the process at once, and so does one that comes
-/// when the main task has ended. See [`Builder::interrupts`](super::Builder::interrupts) for the rest.
+/// when the main task has ended. While somebody listens to the signal none of this holds. See [`Builder::interrupts`](super::Builder::interrupts) for the rest.
 ///
 /// # Panics
 ///

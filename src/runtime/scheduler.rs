@@ -32,6 +32,7 @@ use super::inbox::Message;
 use super::operation::CancelWait;
 use super::outside::Outside;
 use super::prefetch;
+use super::process_signals::{self, Handlers};
 use super::report;
 use super::run_queue::RunQueue;
 use super::signals::Signals;
@@ -84,6 +85,8 @@ pub(crate) struct Scheduler {
     /// The main task of the run, and how often it was interrupted.
     main: Cell<Option<TaskKey>>,
     interrupts: Cell<u32>,
+    /// What is called when signals come.
+    pub(crate) signal_handlers: Handlers,
     /// The OS and other threads.
     pub(crate) outside: Outside,
     /// Where it is one of the workers of a runtime.
@@ -162,6 +165,7 @@ impl Scheduler {
             slow_step,
             main: Cell::new(None),
             interrupts: Cell::new(0),
+            signal_handlers: Handlers::default(),
             _listed: addresses::list(serial, &inbox),
             outside: Outside::new(false, inbox),
             seat,
@@ -456,6 +460,7 @@ impl Scheduler {
             Message::Wake(task) => self.wake(task),
             Message::Call(call) => self.call_soon(Callback::from_elsewhere(self, call)),
             Message::Interrupt => self.interrupt(),
+            Message::Signals => process_signals::dispatch(),
         }
     }
 

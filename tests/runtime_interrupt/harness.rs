@@ -1,4 +1,4 @@
-//! The harness of these tests: children on the thread that a process begins with, and what is done to them.
+//! The harness of tests with signals: children on the thread that a process begins with, and what is done to them.
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};
@@ -12,8 +12,9 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Names the case that a child carries out.
-const MARK: &str = "CEDE_TEST_INTERRUPT";
+const MARK: &str = "CEDE_TEST_SIGNALS";
 
+#[derive(Clone, Copy)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     /// In the child.
@@ -69,12 +70,14 @@ impl Run {
     /// Presses Ctrl-C when the child says that it is ready.
     #[track_caller]
     pub(crate) fn interrupt_when_ready(&mut self) {
-        self.expect("ready");
-        self.interrupt();
+        self.send_when_ready(Signal::INT);
     }
 
-    fn interrupt(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+    /// Sends the child a signal when it says that it is ready.
+    #[track_caller]
+    pub(crate) fn send_when_ready(&mut self, signal: Signal) {
+        self.expect("ready");
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Lets a child go on that waits for a line.
@@ -92,8 +95,20 @@ impl Run {
 
     #[track_caller]
     pub(crate) fn is_killed_after(&mut self, lines: &[&str]) {
+        self.is_killed_by(Signal::INT, lines);
+    }
+
+    #[track_caller]
+    pub(crate) fn is_killed_by(&mut self, signal: Signal, lines: &[&str]) {
         let status = self.ends_after(lines);
-        assert_eq!(status.signal(), Some(libc::SIGINT), "{status}");
+        assert_eq!(status.signal(), Some(signal.as_raw()), "{status}");
+    }
+
+    /// The child ends by itself, with this status.
+    #[track_caller]
+    pub(crate) fn exits_with(&mut self, code: i32, lines: &[&str]) {
+        let status = self.ends_after(lines);
+        assert_eq!(status.code(), Some(code), "{status}");
     }
 
     #[track_caller]

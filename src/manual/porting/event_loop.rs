@@ -177,13 +177,62 @@
 //!
 //! # Signals and Ctrl-C
 //!
+//! ```python
+//! import asyncio, os, signal
+//!
+//! async def main():
+//!     loop, stop, reloads = asyncio.get_running_loop(), asyncio.Event(), []
+//!     loop.add_signal_handler(signal.SIGHUP, reloads.append, "again")
+//!     loop.add_signal_handler(signal.SIGTERM, stop.set)
+//!     os.kill(os.getpid(), signal.SIGHUP)
+//!     assert reloads == []
+//!     os.kill(os.getpid(), signal.SIGTERM)
+//!     await stop.wait()
+//!     assert reloads == ["again"]
+//!     assert loop.remove_signal_handler(signal.SIGTERM)
+//!     assert not loop.remove_signal_handler(signal.SIGTERM)
+//!
+//! asyncio.run(main())
+//! ```
+//!
+//! ```
+//! use cede::signal::{SignalKind, add_signal_handler, remove_signal_handler};
+//! use cede::sync::Event;
+//! use std::{cell::RefCell, rc::Rc};
+//! # fn run<T>(main: impl FnOnce() -> T) -> T { cede::Runner::builder().virtual_time(true).build().run(main).unwrap() }
+//!
+//! run(|| -> std::io::Result<()> {
+//!     let (stop, reloads) = (Rc::new(Event::new()), Rc::<RefCell<Vec<&str>>>::default());
+//!     let (set, log) = (Rc::clone(&stop), Rc::clone(&reloads));
+//!     add_signal_handler(SignalKind::HUP, move || log.borrow_mut().push("again"))?;
+//!     add_signal_handler(SignalKind::TERM, move || set.set())?;
+//!     SignalKind::HUP.raise()?;
+//!     assert!(reloads.borrow().is_empty());
+//!     SignalKind::TERM.raise()?;
+//!     stop.wait();
+//!     assert_eq!(*reloads.borrow(), ["again"]);
+//!     assert!(remove_signal_handler(SignalKind::TERM));
+//!     assert!(!remove_signal_handler(SignalKind::TERM));
+//!     Ok(())
+//! })
+//! # .unwrap();
+//! ```
+//!
 //! | asyncio | cede |
 //! |---|---|
+//! | `loop.add_signal_handler(sig, f)`, `remove_signal_handler(sig)` | [`add_signal_handler`](crate::signal::add_signal_handler), [`remove_signal_handler`](crate::signal::remove_signal_handler), in any run of any thread; several runs may have the same signal |
+//! | a handler that is called in the tick after the loop has heard of the signal, in the context of who has added it | the same |
+//! | a handler for each signal that was written to the loop's pipe, as long as there was room | one call for all that came before it |
+//! | `RuntimeError` for SIGKILL, `ValueError` for a number that is none | an error that says why ([`InvalidInput`](std::io::ErrorKind::InvalidInput)) |
+//! | the handler goes with `loop.close()`; the signal then does what it does by default | it goes with the run; the signal then does what it did before |
+//! | a handler that sets an event, for who wants to wait | [`signal`](crate::signal::signal), [`signals`](crate::signal::signals): streams to receive from; [`Shutdown`](crate::signal::Shutdown) for an orderly end, and for what a second signal does |
+//! | `signal.raise_signal(sig)`, `signal.SIGTERM.name` | [`SignalKind::raise`](crate::signal::SignalKind::raise), [`SignalKind::name`](crate::signal::SignalKind::name) |
+//! | `signal.set_wakeup_fd`, `siginterrupt`, `pthread_sigmask`, `sigwait` | nothing |
 //! | `run`: the first Ctrl-C cancels the main task, and `KeyboardInterrupt` comes out | [`cede::run`](crate::run) on the main thread: the first cancels the main task; when all has been cleaned up, the process ends by the signal |
 //! | the second Ctrl-C stops at once | the same |
 //! | `except KeyboardInterrupt:` around `run` | a [`Runner`](crate::Runner) with [`interrupts(true)`](crate::runtime::Builder::interrupts), whose `run` gives [`RunError::Interrupted`](crate::RunError::Interrupted) |
-//! | a `Runner` in the main thread takes SIGINT over | off unless it is asked for |
-//! | `loop.add_signal_handler`, `remove_signal_handler` | not there yet |
+//! | a `Runner` in the main thread takes SIGINT over, unless there is a handler for it | off unless it is asked for |
+//! | a handler for SIGINT that is added in the run takes it from the run, and leaves nothing of that when it is removed | whoever listens to SIGINT has it; when the last one goes it is the run's again |
 //!
 //! # Errors that nobody sees
 //!

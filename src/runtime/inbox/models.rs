@@ -10,7 +10,7 @@ impl Inbox {
     pub(crate) fn touch(&self) {
         drop(self.lock());
         let _ = (self.has_messages(), self.has_senders(), self.has_handles());
-        let _ = (self.state.load(Ordering::Relaxed), self.interrupted.load(Ordering::Relaxed));
+        let _ = (self.state.load(Ordering::Relaxed), self.raised.load(Ordering::Relaxed));
         let _ = (self.notifier.get().is_some(), self.sleeper.get().is_some());
     }
 }
@@ -141,11 +141,36 @@ fn an_interrupt_is_heard_once_beside_messages() {
             run.sleep(&mut |message| match message {
                 Message::Wake(_) => woken += 1,
                 Message::Interrupt => interrupts += 1,
+                Message::Signals => unreachable!("nobody listens"),
                 Message::Call(_) => unreachable!("nobody calls"),
             });
         }
         assert_eq!((woken, interrupts), (1, 1));
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert!(!run.inbox().take_interrupt());
+    });
+}
+
+#[test]
+fn signals_that_are_raised_twice_are_heard_after_the_last() {
+    model(|| {
+        let run = Run::new();
+        let inbox = run.inbox();
+        let count = Arc::new(AtomicUsize::new(0));
+        let theirs = Arc::clone(&count);
+        let thread = thread::spawn(move || {
+            for _ in 0..2 {
+                theirs.fetch_add(1, Ordering::SeqCst);
+                inbox.signal();
+            }
+        });
+        let mut seen = 0;
+        while seen < 2 {
+            run.sleep(&mut |message| match message {
+                Message::Signals => seen = count.load(Ordering::SeqCst),
+                _ => unreachable!("only signals come"),
+            });
+        }
+        thread.join().unwrap();
     });
 }

@@ -83,6 +83,7 @@ impl<'a> Worker<'a> {
     /// Ends the tasks that there are now, in the order in which they were made. `turn` lets the run go on for a tick, and gives false
     /// when nothing can happen any more.
     fn end_tasks(&mut self, mut turn: impl FnMut(&mut Self) -> bool) {
+        self.runner.scheduler.signal_handlers.keep_no_run_awake();
         let mut tasks = self.runner.scheduler.all_keys();
         tasks.retain(|task| !self.given_up.contains(task));
         let scheduler = &self.runner.scheduler;
