@@ -20,7 +20,6 @@
 //! to wait for any child (`waitid` of all would see, and have to step over, those that other code waits for); to look only when the next child
 //! is started (a zombie would stay until then).
 
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,7 +32,9 @@ struct Orphans {
     #[cfg(target_os = "linux")]
     epoll: Option<Arc<OwnedFd>>,
     /// By the keys under which they are registered, with their descriptors.
-    watched: BTreeMap<u64, (Arc<Life>, OwnedFd)>,
+    #[cfg(target_os = "linux")]
+    watched: std::collections::BTreeMap<u64, (Arc<Life>, OwnedFd)>,
+    #[cfg(target_os = "linux")]
     next_key: u64,
     left_over: Vec<Arc<Life>>,
 }
@@ -64,7 +65,9 @@ impl Orphans {
         Orphans {
             #[cfg(target_os = "linux")]
             epoll: None,
-            watched: BTreeMap::new(),
+            #[cfg(target_os = "linux")]
+            watched: std::collections::BTreeMap::new(),
+            #[cfg(target_os = "linux")]
             next_key: 0,
             left_over: Vec::new(),
         }

@@ -343,3 +343,5 @@
 //! | `loop.subprocess_exec`, `subprocess_shell`, `SubprocessProtocol`: `pipe_data_received`, `pipe_connection_lost`, `process_exited` | tasks that read the pipes, and one that waits |
 //! | `SubprocessTransport`: `get_pid`, `get_returncode`, `get_pipe_transport` | as of the process, above |
 //! | `PidfdChildWatcher`, `ThreadedChildWatcher` | the one where the system has it, else the other; nothing is to be set up, and children are waited for on any thread |
+//!
+//! The example `supervisor` is a whole program: it starts programs again when they end, writes what they say, and has them end in good order.
