@@ -127,6 +127,8 @@ const CASES: &[Case] = &[
                             })
                         })
                         .collect();
+                    // When they all wait.
+                    sleep(Duration::from_millis(1));
                     println!("ready");
                     for task in tasks {
                         assert_eq!(task.join().unwrap(), Some(SignalKind::INT));
@@ -137,6 +139,24 @@ const CASES: &[Case] = &[
         },
         script: |run| {
             run.interrupt_when_ready();
+            run.succeeds_after(&[]);
+        },
+    },
+    Case {
+        name: "a_run_that_waits_for_nothing_else_is_no_deadlock",
+        body: || {
+            let runner = Runner::builder().by_itself(true).build();
+            runner
+                .run(|| {
+                    let shutdown = Shutdown::new().unwrap();
+                    // When this waits.
+                    spawn(|| println!("ready"));
+                    shutdown.wait();
+                })
+                .unwrap();
+        },
+        script: |run| {
+            run.send_when_ready(Signal::TERM);
             run.succeeds_after(&[]);
         },
     },

@@ -81,6 +81,34 @@ fn stream_hears_after_the_last() {
     assert!(0 < heard && heard <= FLOOD, "{heard}");
 }
 
+/// The second of two may come at any moment of the dispatch of the first, and is the last for a while.
+fn stream_hears_the_second_of_two() {
+    const ROUNDS: usize = 30_000;
+    let (raised, seen) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (theirs, their_seen) = (Arc::clone(&raised), Arc::clone(&seen));
+    let thread = thread::spawn(move || {
+        for round in 1..=ROUNDS {
+            USR1.raise().unwrap();
+            (0..round % 64).for_each(|_| std::hint::spin_loop());
+            theirs.store(round, Ordering::SeqCst);
+            USR1.raise().unwrap();
+            while their_seen.load(Ordering::SeqCst) < round {
+                thread::yield_now();
+            }
+        }
+    });
+    cede::run(|| {
+        let stream = signal(USR1).unwrap();
+        for round in 1..=ROUNDS {
+            while raised.load(Ordering::SeqCst) < round {
+                stream.recv();
+            }
+            seen.store(round, Ordering::SeqCst);
+        }
+    });
+    thread.join().unwrap();
+}
+
 /// Whatever interrupts a system call, what it is for is done.
 fn calls_go_on() {
     cede::run(|| {
@@ -156,6 +184,11 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "of_a_flood_something_is_heard_after_the_last_on_portable",
         body: stream_hears_after_the_last,
+        script: alone,
+    },
+    Case {
+        name: "what_comes_while_another_is_told_is_told_too",
+        body: stream_hears_the_second_of_two,
         script: alone,
     },
     Case {

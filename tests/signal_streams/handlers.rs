@@ -53,7 +53,8 @@ pub(crate) const CASES: &[Case] = &[
             let wait_for = |stop: &Rc<Event>| {
                 let set = Rc::clone(stop);
                 add_signal_handler(TERM, move || set.set()).unwrap();
-                println!("ready");
+                // When this waits.
+                spawn(|| println!("ready"));
                 stop.wait();
             };
             let stop = Rc::new(Event::new());

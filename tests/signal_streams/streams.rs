@@ -354,7 +354,8 @@ fn waits_for_one() {
     runner
         .run(|| {
             let stream = signal(USR1).unwrap();
-            println!("ready");
+            // When this waits.
+            spawn(|| println!("ready"));
             assert_eq!(stream.recv(), USR1);
         })
         .unwrap();

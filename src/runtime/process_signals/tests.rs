@@ -3,6 +3,7 @@
 
 use super::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -56,7 +57,10 @@ fn a_flood_tells_a_run_once_until_the_listeners_were_told() {
     let signal = libc::SIGWINCH;
     let (count, _listening) = listen_to(signal);
     let inbox = Inbox::new();
-    let _ear = Ear::open(&inbox);
+    let long = Some(Duration::from_secs(1));
+    assert!(!inbox.needs_reactor(long));
+    let ear = Ear::open(&inbox);
+    assert!(inbox.needs_reactor(long), "a handler can't end every kind of sleep");
     for heard in 1..=3 {
         (0..1000).for_each(|_| raise(signal));
         let mut messages = 0;
@@ -67,6 +71,9 @@ fn a_flood_tells_a_run_once_until_the_listeners_were_told() {
         dispatch();
         assert_eq!(count.0.load(Ordering::SeqCst), heard);
     }
+    drop(ear);
+    raise(signal);
+    assert!(!inbox.has_messages() && !inbox.needs_reactor(long), "the run is over");
 }
 
 #[test]
