@@ -11,11 +11,16 @@ use std::ffi::OsString;
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use cede::io::{StreamReader, StreamWriter};
 use cede::process::{Child, Command, Output, Stdio, shell};
+use cede::signal::{SignalKind, signal};
 use cede::{Operation, yield_now};
+use rustix::process::{Signal, getpid, kill_process};
 
 mod process_shared;
 use process_shared::{Seen, again_in_all_ways, counting_turns};
@@ -188,6 +193,30 @@ fn grandchildren_that_hold_the_pipes_can_be_given_up() {
         grandchild.kill();
         // `output` ends when the last of them does.
         assert_eq!(shell("(sleep 0.1; echo b) & echo a").output().unwrap().stdout, b"a\nb\n");
+    });
+}
+
+#[test]
+fn signals_that_interrupt_change_nothing() {
+    cede::run(|| {
+        let listener = signal(SignalKind::USR2).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&stop);
+        let flood = thread::spawn(move || {
+            while !seen.load(Ordering::Relaxed) {
+                kill_process(getpid(), Signal::USR2).unwrap();
+            }
+        });
+        listener.recv();
+        for _ in 0..20 {
+            let input = bytes(1 << 20);
+            assert!(piped(&mut Command::new("cat")).communicate(&*input).unwrap().stdout == input);
+            assert_eq!(shell("sleep 0.01; exit 5").status().unwrap().code(), Some(5));
+        }
+        stop.store(true, Ordering::Relaxed);
+        flood.join().unwrap();
+        // The last may still be on its way, and would end the process if nobody listened.
+        std::mem::forget(listener);
     });
 }
 
