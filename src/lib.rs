@@ -61,6 +61,7 @@ pub mod generator;
 pub mod io;
 pub mod manual;
 pub mod net;
+pub mod process;
 pub mod runtime;
 pub mod signal;
 pub mod sync;

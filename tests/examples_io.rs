@@ -1,4 +1,4 @@
-//! The examples that serve, each in a child with real sockets, to its end by Ctrl-C or SIGTERM.
+//! The examples that serve or supervise, each in a child with real sockets and programs, to its end by Ctrl-C or SIGTERM.
 //!
 //! The children are this binary, which has the examples in it, since `cargo test --test examples_io` builds no example. Ctrl-C is for
 //! the thread that a process began with, and the usual harness runs tests on others: so this has one of its own.
@@ -10,6 +10,10 @@ mod chat;
 #[allow(dead_code, reason = "its `main` is the example's")]
 #[path = "../examples/proxy.rs"]
 mod proxy;
+
+#[allow(dead_code, reason = "its `main` is the example's")]
+#[path = "../examples/supervisor.rs"]
+mod supervisor;
 
 use std::env;
 use std::error::Error;
@@ -23,7 +27,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 type Main = fn() -> Result<(), Box<dyn Error>>;
 
-const EXAMPLES: &[(&str, Main)] = &[("chat", chat::main), ("proxy", proxy::main)];
+const EXAMPLES: &[(&str, Main)] =
+    &[("chat", chat::main), ("proxy", proxy::main), ("supervisor", supervisor::main)];
 
 const TESTS: &[(&str, fn())] = &[
     ("a_chat_tells_all_what_one_says", a_chat_tells_all_what_one_says),
@@ -32,6 +37,8 @@ const TESTS: &[(&str, fn())] = &[
     ("a_proxy_delivers_what_is_in_flight_when_it_is_terminated", a_proxy_delivers_what_is_in_flight),
     ("a_proxy_that_is_told_twice_ends_at_once", a_proxy_that_is_told_twice_ends_at_once),
     ("a_proxy_cuts_those_that_take_too_long", a_proxy_cuts_those_that_take_too_long),
+    ("a_supervisor_starts_again_and_ends_in_good_order", a_supervisor_starts_again_and_ends_in_good_order),
+    ("a_supervisor_shows_itself", a_supervisor_shows_itself),
     ("an_example_without_arguments_says_how_it_is_used", an_example_without_arguments_says_how_it_is_used),
 ];
 
@@ -79,14 +86,19 @@ impl Drop for Example {
 }
 
 impl Example {
+    /// One that serves.
     fn start(name: &str, arguments: &[&str]) -> Self {
+        let mut example = Example::run(name, arguments);
+        example.address = example.line().strip_prefix("listening on ").unwrap().to_owned();
+        example
+    }
+
+    fn run(name: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(env::current_exe().unwrap());
         command.args(arguments).env(CHILD, name).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        let mut example = Example { child, output, address: String::new() };
-        example.address = example.line().strip_prefix("listening on ").unwrap().to_owned();
-        example
+        Example { child, output, address: String::new() }
     }
 
     fn line(&mut self) -> String {
@@ -261,8 +273,41 @@ fn a_proxy_cuts_those_that_take_too_long() {
     assert!(rest.ends_with("6 bytes up, 6 bytes down\nstopped\n"), "{rest}");
 }
 
+fn a_supervisor_starts_again_and_ends_in_good_order() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let tidy = "tidy=trap 'echo bye; exit 4' TERM; echo ready; while :; do sleep 0.01; done";
+        let deaf = "deaf=trap '' TERM; echo ready; while :; do sleep 0.01; done";
+        let services =
+            ["1", tidy, deaf, "short=echo out; echo error >&2; exit 3", "missing=exec /there/is/none"];
+        let mut supervisor = Example::run("supervisor", &services);
+        let mut lines = Vec::new();
+        let count = |lines: &[String], text: &str| lines.iter().filter(|line| line.starts_with(text)).count();
+        while count(&lines, "short* started") < 4 || count(&lines, "missing* exit status: 127") < 2 {
+            lines.push(supervisor.line());
+        }
+        let of_short: Vec<_> =
+            lines.iter().filter(|line| line.starts_with("short")).skip(1).take(3).collect();
+        assert_eq!(of_short, ["short: out", "short: error", "short* exit status: 3"]);
+        assert_eq!((count(&lines, "tidy* started"), count(&lines, "deaf* started")), (1, 1), "{lines:?}");
+        while count(&lines, "tidy: ready") + count(&lines, "deaf: ready") < 2 {
+            lines.push(supervisor.line());
+        }
+        supervisor.send(signal);
+        let rest = supervisor.end();
+        assert!(rest.contains("tidy: bye\n") && rest.contains("tidy* exit status: 4\n"), "{rest}");
+        assert!(rest.contains("deaf* signal: 9 (SIGKILL)\n"), "{rest}");
+        assert!(rest.ends_with("all have ended\n"), "{rest}");
+    }
+}
+
+fn a_supervisor_shows_itself() {
+    let text = Example::run("supervisor", &[]).end();
+    assert!(text.matches("flaky: in trouble\n").count() > 1, "{text}");
+    assert!(text.ends_with("deaf* signal: 9 (SIGKILL)\nall have ended\n"), "{text}");
+}
+
 fn an_example_without_arguments_says_how_it_is_used() {
-    for (name, _) in EXAMPLES {
+    for (name, _) in EXAMPLES.iter().filter(|(name, _)| *name != "supervisor") {
         let output = Command::new(env::current_exe().unwrap()).env(CHILD, name).output().unwrap();
         assert!(output.status.success());
         let text = String::from_utf8(output.stdout).unwrap();

@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::marker::PhantomData;
 use std::path::Path;
-use std::process::Command;
 use std::rc::Rc;
 
 use cede::executor::{
@@ -29,6 +28,7 @@ use cede::net::{
     Datagram, DatagramBatch, Datagrams, Incoming, KeepAlive, Server, ServerBuilder, TcpConnector,
     TcpListener, TcpSocket, TcpStream, UdpSocket,
 };
+use cede::process::{Child, Command};
 use cede::runtime::{
     self, CancelWait, Handle, RemoteJoinError, RemoteJoinHandle, RemoteJoining, RunEnded, Runtime,
     RuntimeBuilder, Waiter,
@@ -67,7 +67,7 @@ fn unsound_programs_do_not_compile() {
 #[test]
 fn a_build_that_aborts_on_panic_is_refused_with_the_reason() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let output = Command::new(env!("CARGO"))
+    let output = std::process::Command::new(env!("CARGO"))
         .current_dir(root)
         .args(["check", "--lib", "--offline", "--color=never", "--target-dir"])
         .arg(concat!(env!("CARGO_TARGET_TMPDIR"), "/panic-abort"))
@@ -386,6 +386,8 @@ fn streams() -> Vec<&'static str> {
         ReceivedWithDescriptors: true, true;
         PipeReader: true, true;
         PipeWriter: true, true;
+        Command: true, true;
+        Child: true, true;
         Duplex: true, true;
         Room<'static>: true, false;
         ReadHalf<'static, TcpStream>: true, true;

@@ -52,8 +52,8 @@ const WRITES: &str = "writes to";
 pub struct PipeReader {
     pipe: Watched<OwnedFd>,
     timeouts: Timeouts,
-    /// Of a named one.
-    path: Option<Arc<Path>>,
+    /// What errors call it, where that is known.
+    name: Option<Arc<str>>,
     /// Nobody has been seen at the other end, and so an end of the stream is none.
     awaits_writer: AtomicBool,
 }
@@ -69,8 +69,8 @@ pub struct PipeReader {
 pub struct PipeWriter {
     pipe: Watched<OwnedFd>,
     timeouts: Timeouts,
-    /// Of a named one.
-    path: Option<Arc<Path>>,
+    /// What errors call it, where that is known.
+    name: Option<Arc<str>>,
 }
 
 /// A pipe: what is written to the one end is read from the other.
@@ -157,21 +157,24 @@ fn would_wait(pipe: &OwnedFd) -> io::Result<()> {
     if entry[0].revents().is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
 }
 
-/// What errors call a pipe.
-struct Name<'a>(Option<&'a Path>);
+/// What errors call a pipe at a path.
+fn name_of(path: &Path) -> Option<Arc<str>> {
+    Some(format!("the pipe {path:?}").into())
+}
 
-impl fmt::Display for Name<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(path) => write!(f, "the pipe {path:?}"),
-            None => f.write_str("a pipe"),
-        }
-    }
+/// What errors call a pipe.
+fn called(name: Option<&str>) -> &str {
+    name.unwrap_or("a pipe")
 }
 
 impl PipeReader {
     fn of(pipe: Watched<OwnedFd>) -> Self {
-        PipeReader { pipe, timeouts: Timeouts::default(), path: None, awaits_writer: AtomicBool::new(false) }
+        PipeReader { pipe, timeouts: Timeouts::default(), name: None, awaits_writer: AtomicBool::new(false) }
+    }
+
+    /// Errors call it so from now on.
+    pub(crate) fn with_name(self, name: String) -> Self {
+        PipeReader { name: Some(name.into()), ..self }
     }
 
     /// Opens a named pipe for reading. It does not wait: the first read does, until there is a writer. Once all writers have
@@ -205,11 +208,7 @@ impl PipeReader {
         let opened = open_fifo(checked(path)?, OFlags::RDONLY);
         let opened = opened.map_err(|error| named(error, "opens", format_args!("{path:?}")))?;
         let pipe = Watched::new(opened.ok_or(io::ErrorKind::NotFound)?)?;
-        Ok(PipeReader {
-            path: Some(path.into()),
-            awaits_writer: AtomicBool::new(true),
-            ..PipeReader::of(pipe)
-        })
+        Ok(PipeReader { name: name_of(path), awaits_writer: AtomicBool::new(true), ..PipeReader::of(pipe) })
     }
 
     /// Another handle of the same end, that shares its timeouts.
@@ -220,7 +219,7 @@ impl PipeReader {
     pub fn try_clone(&self) -> io::Result<Self> {
         let pipe = Watched::new(self.pipe.get_ref().try_clone()?)?;
         let awaits_writer = AtomicBool::new(self.awaits_writer.load(Ordering::Relaxed));
-        Ok(PipeReader { pipe, timeouts: self.timeouts.clone(), path: self.path.clone(), awaits_writer })
+        Ok(PipeReader { pipe, timeouts: self.timeouts.clone(), name: self.name.clone(), awaits_writer })
     }
 
     /// How long a read may wait; `None` for as long as it takes. One that takes longer gives
@@ -264,7 +263,7 @@ impl PipeReader {
             let read = rustix::io::read(pipe, &mut *buffer);
             read.map_err(|error| match error {
                 Errno::AGAIN => error.into(),
-                error => named(error.into(), READS, Name(self.path.as_deref())),
+                error => named(error.into(), READS, called(self.name.as_deref())),
             })
         })
         .at_once_if(is_empty)
@@ -278,7 +277,7 @@ impl PipeReader {
     fn read_with<R>(&self, f: impl FnMut() -> io::Result<R>) -> io::Result<R> {
         let action = Action { direction: Direction::Read, verb: READS, timeout: self.timeouts.read() };
         let read = self.await_writer().and_then(|()| self.pipe.operate(action, f, |_| false));
-        read.map_err(|error| named(error, READS, Name(self.path.as_deref())))
+        read.map_err(|error| named(error, READS, called(self.name.as_deref())))
     }
 
     /// Where nobody was at the other end yet, waits for somebody: until then there would seem to be an end.
@@ -305,7 +304,12 @@ impl PipeReader {
 
 impl PipeWriter {
     fn of(pipe: Watched<OwnedFd>) -> Self {
-        PipeWriter { pipe, timeouts: Timeouts::default(), path: None }
+        PipeWriter { pipe, timeouts: Timeouts::default(), name: None }
+    }
+
+    /// Errors call it so from now on.
+    pub(crate) fn with_name(self, name: String) -> Self {
+        PipeWriter { name: Some(name.into()), ..self }
     }
 
     /// Opens a named pipe for writing, and waits until somebody has opened it for reading.
@@ -324,7 +328,7 @@ impl PipeWriter {
         loop {
             let opened = open_fifo(path, OFlags::WRONLY);
             if let Some(pipe) = opened.map_err(|error| named(error, "opens", format_args!("{path:?}")))? {
-                return Ok(PipeWriter { path: Some(path.into()), ..PipeWriter::of(Watched::new(pipe)?) });
+                return Ok(PipeWriter { name: name_of(path), ..PipeWriter::of(Watched::new(pipe)?) });
             }
             pauses.pause()?;
         }
@@ -337,7 +341,7 @@ impl PipeWriter {
     /// When there is no descriptor left.
     pub fn try_clone(&self) -> io::Result<Self> {
         let pipe = Watched::new(self.pipe.get_ref().try_clone()?)?;
-        Ok(PipeWriter { pipe, timeouts: self.timeouts.clone(), path: self.path.clone() })
+        Ok(PipeWriter { pipe, timeouts: self.timeouts.clone(), name: self.name.clone() })
     }
 
     /// How long a write may wait for room; `None` for as long as it takes. One that takes longer gives
@@ -350,6 +354,38 @@ impl PipeWriter {
         self.timeouts.set_write(timeout)
     }
 
+    /// The operation of a write, for `select!`: it gives how many bytes the pipe took. Where it loses, nothing was written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cede::{io::pipe, time::after};
+    /// use std::time::Duration;
+    ///
+    /// cede::run(|| -> std::io::Result<()> {
+    ///     let (_reader, stream) = pipe()?;
+    ///     cede::select! {
+    ///         written = stream.writing(b"hello") => assert_eq!(written?, 5),
+    ///         _ = after(Duration::from_secs(1)) => unreachable!("there is room"),
+    ///     }
+    ///     Ok(())
+    /// })
+    /// # .unwrap();
+    /// ```
+    pub fn writing(&self, buffer: &[u8]) -> impl Operation<Output = io::Result<usize>> {
+        let is_empty = buffer.is_empty();
+        Attempting::of(&self.pipe, Direction::Write, WRITES, move |pipe| {
+            if is_empty {
+                return Ok(0);
+            }
+            rustix::io::write(pipe, buffer).map_err(|error| match error {
+                Errno::AGAIN => error.into(),
+                error => named(error.into(), WRITES, called(self.name.as_deref())),
+            })
+        })
+        .at_once_if(is_empty)
+    }
+
     /// The operation of waiting until a write would not wait, or there is nobody to read: for `select!`.
     pub fn writable(&self) -> Readiness<'_> {
         self.pipe.writable()
@@ -358,7 +394,7 @@ impl PipeWriter {
     fn write_with<R>(&self, f: impl FnMut() -> io::Result<R>) -> io::Result<R> {
         let action = Action { direction: Direction::Write, verb: WRITES, timeout: self.timeouts.write() };
         let written = self.pipe.operate(action, f, |_| false);
-        written.map_err(|error| named(error, WRITES, Name(self.path.as_deref())))
+        written.map_err(|error| named(error, WRITES, called(self.name.as_deref())))
     }
 }
 

@@ -15,6 +15,7 @@
 //! | `sync` | what tasks share, on one thread or several: locks, events, queues, channels | sockets, files |
 //! | `io` | any descriptor that can be waited for | protocols |
 //! | `net` | TCP, names | |
+//! | `process` | children, how they end | what they are for |
 //! | `signal` | streams of signals, handlers, an orderly end | how the kernel delivers them |
 //! | `executor` | jobs, their futures, executors and pools of threads | sockets, files |
 //! | `future` | how tasks wait for std futures, and futures for operations | |
@@ -201,7 +202,7 @@
 //! | `guarded`, `holder` | the lock of what is shared; who holds a thing, for reports |
 //! | `inbox`, `outside`, `handle`, `remote` | the door for other threads; where all that comes from elsewhere is heard; a run as other threads see it; closures that cross threads, and the tasks that they become |
 //! | `workers`, `addresses` | one run on several threads; where a run is reached by the number of a task |
-//! | `blocking` | threads for what blocks |
+//! | `blocking`, `quiet_thread` | threads for what blocks; those that wake nobody |
 //! | `process_signals`, `interrupt` | who wants the signals of the process, and how they come to the runs; Ctrl-C |
 //! | `with_deadline` | an operation, but not for ever |
 //! | `reactor/` | descriptors, by edge; epoll by itself, and what all systems have |
@@ -230,6 +231,12 @@
 //! | `notified` | what conditions of both kinds are made of |
 //! | `mpsc`, `oneshot`, `broadcast`, `watch`, `channel` | channels, and what they have in common |
 //! | `once_cell`, `lazy` | values that are made once |
+//!
+//! | `process/` | |
+//! |---|---|
+//! | `command`, `child` | what is started, and what was |
+//! | `life`, `waiting`, `orphans` | whether a child has ended, and who may say so; the operation; those that nobody has any more |
+//! | `communication` | all three pipes at once |
 //!
 //! | `signal/` | |
 //! |---|---|

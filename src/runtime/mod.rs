@@ -24,6 +24,7 @@ pub(crate) mod park;
 pub(crate) mod pool;
 mod prefetch;
 pub(crate) mod process_signals;
+pub(crate) mod quiet_thread;
 pub(crate) mod reactor;
 pub(crate) mod remote;
 pub(crate) mod report;

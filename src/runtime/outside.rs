@@ -198,10 +198,10 @@ impl Outside {
     }
 }
 
-/// Whether the process has threads that are neither one of these workers nor such of pools as have nothing to do. Yes where the
-/// system does not tell.
+/// Whether the process has threads that are neither one of these workers nor such of cede's own as wake nobody. Yes where the system does
+/// not tell.
 pub(super) fn has_other_threads(workers: usize) -> bool {
-    let own = workers + super::pool::quiet_threads();
+    let own = workers + super::pool::quiet_threads() + super::quiet_thread::quiet_threads();
     let threads = std::fs::read_dir("/proc/self/task").map(Iterator::count);
     !threads.is_ok_and(|threads| threads <= own)
 }

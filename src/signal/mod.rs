@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`signal`], [`signals`] | a [`Signal`]: a stream of one kind or of several, from which tasks receive |
 //! | [`add_signal_handler`], [`remove_signal_handler`] | asyncio's: a function that the run calls |
-//! | [`ctrl_c`] | the next Ctrl-C, as an operation |
+//! | [`ctrl_c`](fn@ctrl_c) | the next Ctrl-C, as an operation |
 //! | [`Shutdown`] | the first SIGTERM or SIGINT asks for an end, which all tasks can wait for; the second ends the process |
 //!
 //! # What a signal does meanwhile

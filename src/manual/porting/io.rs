@@ -267,19 +267,81 @@
 //!
 //! # Subprocesses
 //!
+//! ```python
+//! import asyncio, signal
+//! from asyncio.subprocess import PIPE
+//!
+//! async def main():
+//!     process = await asyncio.create_subprocess_exec("sort", "-r", stdin=PIPE, stdout=PIPE)
+//!     stdout, stderr = await process.communicate(b"a\nb\n")
+//!     assert (stdout, stderr, process.returncode) == (b"b\na\n", None, 0)
+//!
+//!     process = await asyncio.create_subprocess_shell("while read x; do echo got $x; done; exit 3", stdin=PIPE, stdout=PIPE)
+//!     for word in (b"one", b"two"):
+//!         process.stdin.write(word + b"\n")
+//!         await process.stdin.drain()
+//!         assert await process.stdout.readline() == b"got " + word + b"\n"
+//!     process.stdin.close()
+//!     assert await process.wait() == 3
+//!
+//!     process = await asyncio.create_subprocess_exec("sleep", "1000")
+//!     process.send_signal(signal.SIGTERM)
+//!     assert await process.wait() == -signal.SIGTERM
+//!
+//! asyncio.run(main())
+//! ```
+//!
+//! ```
+//! use cede::io::{StreamReader, StreamWriter};
+//! use cede::process::{Command, Stdio, shell};
+//! use std::io::{self, Write};
+//! use std::os::unix::process::ExitStatusExt;
+//!
+//! cede::run(|| -> io::Result<()> {
+//!     let mut process = Command::new("sort").arg("-r").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+//!     let output = process.communicate("a\nb\n")?;
+//!     assert_eq!((&*output.stdout, output.status.code()), (&b"b\na\n"[..], Some(0)));
+//!
+//!     let mut command = shell("while read x; do echo got $x; done; exit 3");
+//!     let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+//!     let mut stdin = StreamWriter::new(process.stdin.take().unwrap());
+//!     let mut stdout = StreamReader::new(process.stdout.take().unwrap());
+//!     for word in ["one", "two"] {
+//!         writeln!(stdin, "{word}")?;
+//!         stdin.drain()?;
+//!         assert_eq!(stdout.readline()?, format!("got {word}\n").as_bytes());
+//!     }
+//!     drop(stdin);
+//!     assert_eq!(process.wait()?.code(), Some(3));
+//!
+//!     let mut process = Command::new("sleep").arg("1000").spawn()?;
+//!     process.terminate()?;
+//!     assert_eq!(process.wait()?.signal(), Some(15));
+//!     Ok(())
+//! })
+//! # .unwrap();
+//! ```
+//!
 //! | asyncio | cede |
 //! |---|---|
-//! | `create_subprocess_exec`, `create_subprocess_shell`, `loop.subprocess_exec`, `subprocess_shell` | not there yet |
-//! | `process.wait()`, `communicate()`, `send_signal`, `terminate`, `kill`, `returncode`, `pid` | not there yet |
-//! | `SubprocessProtocol`, `SubprocessTransport`, `PidfdChildWatcher` and the others | not there yet |
+//! | `create_subprocess_exec(program, *args)` | [`Command::new(program).args(args).spawn()`](crate::process::Command) |
+//! | `create_subprocess_shell(line)` | [`shell(line).spawn()`](crate::process::shell) |
+//! | `stdin=PIPE`, `DEVNULL`, a file or descriptor; `None`, as this process has it | [`Stdio::piped()`](crate::process::Stdio), `null()`, `Stdio::from` a file or a pipe; `inherit()` |
+//! | `stderr=STDOUT` | a pipe for both: `let (reader, writer) = io::pipe()?`, then `stdout(writer.try_clone()?)` and `stderr(writer)` |
+//! | `env=`, `cwd=`, `user=`, `group=`, `process_group=` | `env_clear().envs(…)`, `current_dir`, `uid`, `gid`, `process_group` |
+//! | `preexec_fn=`, `pass_fds=`, `start_new_session=` | `pre_exec` of [`as_std_mut`](crate::process::Command::as_std_mut), which is unsafe, for good reason: Python's may deadlock |
+//! | `limit=` | [`StreamReader::with_limit`](crate::io::StreamReader::with_limit) |
+//! | `process.stdin`, `stdout`, `stderr` | the same names: [`Write`](std::io::Write) and [`Read`](std::io::Read), in a [`StreamWriter`](crate::io::StreamWriter) and a [`StreamReader`](crate::io::StreamReader) where their verbs are wanted |
+//! | `process.pid`, `returncode` | [`id`](crate::process::Child::id), [`try_wait`](crate::process::Child::try_wait), which looks; a negative one is [`signal`](std::os::unix::process::ExitStatusExt::signal) |
+//! | `wait()` | [`waiting().wait()`](crate::process::Child::waiting), by any number of tasks; [`wait`](crate::process::Child::wait), which closes the input first, as std's |
+//! | `communicate(input)` | [`communicate`](crate::process::Child::communicate). Cancelled it loses nothing, where asyncio's loses what it had read: call it again, or look at [`said_so_far`](crate::process::Child::said_so_far) |
+//! | `wait_for(process.wait(), s)`, `wait_for(process.communicate(), s)` | [`wait_timeout`](crate::process::Child::wait_timeout), [`communicate_timeout`](crate::process::Child::communicate_timeout) |
+//! | `send_signal(n)`, `terminate()`, `kill()` | the same; of one that has ended: nothing, where asyncio raises `ProcessLookupError` |
+//! | `terminate()`, and `kill()` after a while | [`shut_down(grace)`](crate::process::Child::shut_down) |
+//! | a process that is forgotten is killed when its transport is collected | it goes on, as std's, and leaves no zombie; [`kill_on_drop`](crate::process::Command::kill_on_drop) |
+//! | `subprocess.run(…, capture_output=True)` | [`output`](crate::process::Command::output), [`status`](crate::process::Command::status) |
+//! | `loop.subprocess_exec`, `subprocess_shell`, `SubprocessProtocol`: `pipe_data_received`, `pipe_connection_lost`, `process_exited` | tasks that read the pipes, and one that waits |
+//! | `SubprocessTransport`: `get_pid`, `get_returncode`, `get_pipe_transport` | as of the process, above |
+//! | `PidfdChildWatcher`, `ThreadedChildWatcher` | the one where the system has it, else the other; nothing is to be set up, and children are waited for on any thread |
 //!
-//! Until then [`std::process::Command`] does it, in [`unblock`](crate::runtime::unblock), which is as good as
-//! `communicate()` where nothing has to be said to the child while it runs:
-//!
-//! ```
-//! use std::process::Command;
-//!
-//! let output = cede::run(|| cede::runtime::unblock(|| Command::new("echo").arg("hello").output()))?;
-//! assert_eq!(output.stdout, b"hello\n");
-//! # Ok::<_, std::io::Error>(())
-//! ```
+//! The example `supervisor` is a whole program: it starts programs again when they end, writes what they say, and has them end in good order.

@@ -107,7 +107,7 @@
 //! | Python | cede |
 //! |---|---|
 //! | `Pool`, `map`, `imap`, `imap_unordered`, `starmap`, `apply` for computing | threads: [`ThreadPoolExecutor`](crate::executor::ThreadPoolExecutor) with `map`, `submit` and [`as_completed`](crate::executor::as_completed); the workers of a [`Runtime`](crate::Runtime): [`par_map`](crate::task::par_map), [`spawn_any`](crate::spawn_any) |
-//! | `Process`, `start`, `join`, `terminate`, `kill`, `exitcode`, `active_children` | not there yet; [`std::process::Command`], in [`unblock`](crate::unblock) where it waits |
+//! | `Process`, `start`, `join`, `terminate`, `kill`, `exitcode`, `active_children` | [`Command`](crate::process::Command) of a program, [`Child`](crate::process::Child): a function of this one does not cross an `exec` |
 //! | `Queue`, `JoinableQueue`, `SimpleQueue`, `Pipe` between processes | not there yet |
 //! | `Manager`, `Value`, `Array`, `RawValue`, `RawArray`, `shared_memory` | not there yet |
 //! | `Lock`, `Semaphore`, `Event` and others between processes | not there yet |
