@@ -178,6 +178,13 @@ fn hooks_that_panic_are_reported_and_end_nothing() {
         runtime.build().unwrap().run(|| spawn_any(|| 5).join().unwrap()).unwrap()
     });
     assert_eq!((value, reports.len()), (5, 4), "{reports:?}");
+    let (error, reports) = reported(|| {
+        let runtime = Runtime::builder().workers(2).by_itself(true);
+        let runtime = runtime.on_deadlock(|_| panic::resume_unwind(Box::new("asked"))).build().unwrap();
+        runtime.run(|| Event::new().wait()).unwrap_err()
+    });
+    assert!(matches!(error, RunError::Deadlock(_)));
+    assert_eq!(reports, ["the hook for deadlocks: panicked: asked"]);
 }
 
 /// A destructor of a local of a worker's thread runs when the worker is over, and finds no run there, whatever it tries. The local was
@@ -289,6 +296,25 @@ fn a_run_within_a_task_of_a_worker_is_refused() {
 }
 
 /// Hundreds of short runs: threads that begin and end while work comes in.
+/// The last report may come while worker 0 finds that nothing can happen any more: that is the end then, and no reason to wait for
+/// threads of which nothing is known.
+#[test]
+fn the_end_of_a_run_waits_for_nobody_when_all_have_ended() {
+    let ((), reports) = reported(|| {
+        let runtime = two();
+        for _ in 0..2000 {
+            runtime
+                .run(|| {
+                    let never = Arc::new(Event::new());
+                    drop(spawn_on_each(move |_| never.wait()));
+                    yield_now();
+                })
+                .unwrap();
+        }
+    });
+    assert_eq!(reports, [""; 0]);
+}
+
 #[test]
 fn short_runs_lose_nothing() {
     let runtime = two();

@@ -197,10 +197,9 @@ pub(super) fn has_other_threads(workers: usize) -> bool {
 }
 
 impl Drop for Outside {
-    /// Waits for the blocking jobs of the run, and lets nothing in any more.
+    /// Waits for the blocking jobs of the run, and lets nothing in any more. Threads of its own go after that.
     fn drop(&mut self) {
         self.jobs.drain();
-        self.jobs.close();
         self.inbox.close();
     }
 }

@@ -230,7 +230,7 @@ impl Runner {
     /// has ended.
     fn end_main(&self, main: &Rc<dyn AnyTask>, said: &mut bool) {
         let mut pass = Pass::of(&self.scheduler, &[main.core().key.get()]);
-        if !pass.end(|| self.wind_down(said, false)) {
+        if !pass.end(|| self.wind_down(said, false, || false)) {
             report::given_up(&**main);
             eprintln!(
                 "cede: the main task of a run can't be ended, and may have borrowed what is about to go: aborting"
@@ -257,20 +257,33 @@ impl Runner {
             // Of a thread that has ended meanwhile.
             return Ok(());
         }
+        self.confirm_deadlock()?.map_or(Ok(()), |deadlock| Err(RunError::Deadlock(deadlock)))
+    }
+
+    /// Nothing can happen any more: gives the deadlock, unless the hook makes something ready.
+    fn confirm_deadlock(&self) -> io::Result<Option<Deadlock>> {
         let deadlock = workers::deadlock(&self.scheduler);
-        if self.ask(&deadlock) { Ok(()) } else { Err(RunError::Deadlock(deadlock)) }
+        let Some(hook) = &self.on_deadlock else { return Ok(Some(deadlock)) };
+        // What the hook makes ready is told from what was so before.
+        let goes_on = !self.scheduler.is_settled()? || self.ask(hook, &deadlock)?;
+        Ok(if goes_on { None } else { Some(deadlock) })
     }
 
     /// A tick while tasks are being ended. Gives false when nothing can happen any more, after the hook was asked if it
-    /// is to be, or when that depends on other threads and nothing has come for a while.
-    pub(super) fn wind_down(&self, said: &mut bool, asks: bool) -> bool {
+    /// is to be, or when that depends on other threads and nothing has come for a while. `is_over`: whether that is so since
+    /// nothing is left to be ended, which the caller then finds.
+    pub(super) fn wind_down(&self, said: &mut bool, asks: bool, is_over: impl FnOnce() -> bool) -> bool {
         match self.scheduler.tick_apart() {
             Ok(true) => true,
+            Ok(false) if is_over() => true,
             Ok(false) if self.may_be_woken_from_elsewhere() => {
                 self.wait_for_other_threads(Some(PATIENCE), said).unwrap_or(false)
             }
             Ok(false) if self.scheduler.outside.inbox.has_messages() => true,
-            Ok(false) => asks && self.ask(&Deadlock::of(&self.scheduler)),
+            Ok(false) if asks && self.on_deadlock.is_some() => {
+                self.confirm_deadlock().is_ok_and(|stuck| stuck.is_none())
+            }
+            Ok(false) => false,
             // Those that are cancelled may still be ended without what it was.
             Err(_) => false,
         }
@@ -298,14 +311,15 @@ impl Runner {
 
     /// Asks the hook what to do about a deadlock. Gives whether something is ready now. The tasks are suspended
     /// meanwhile, so a panic stays here.
-    fn ask(&self, deadlock: &Deadlock) -> bool {
-        let Some(hook) = &self.on_deadlock else { return false };
+    fn ask(&self, hook: &DeadlockHook, deadlock: &Deadlock) -> io::Result<bool> {
+        let workers = self.scheduler.seat().map(|seat| (seat, seat.stirred()));
         let answer = panic::catch_unwind(AssertUnwindSafe(|| hook(deadlock))).unwrap_or_else(|payload| {
             report::panicked("the hook for deadlocks", payload);
             OnDeadlock::Stop
         });
-        let has_messages = self.scheduler.outside.inbox.has_messages();
-        answer == OnDeadlock::Continue && (self.scheduler.is_ready() || has_messages)
+        self.scheduler.listen()?;
+        let is_awake = |(seat, stirred): (&Seat, u64)| !seat.is_still_since(stirred);
+        Ok(answer == OnDeadlock::Continue && (self.scheduler.is_ready() || workers.is_some_and(is_awake)))
     }
 
     /// Cancels the tasks that are left, in the order in which they were made, and waits for them. Those that begin meanwhile
@@ -390,7 +404,7 @@ impl Runner {
     /// Ends these tasks, which are in the order in which they were made. Gives those that can't be ended.
     fn end_these(&self, tasks: &[TaskKey], said: &mut bool) -> Vec<TaskKey> {
         let mut pass = Pass::of(&self.scheduler, tasks);
-        let ended = pass.end(|| self.wind_down(said, true));
+        let ended = pass.end(|| self.wind_down(said, true, || false));
         let given_up = if ended { Vec::new() } else { pass.left() };
         let given_up = given_up.iter().map(|task| task.core().key.get()).collect();
         // The ticks that asyncio takes to learn that all have ended.

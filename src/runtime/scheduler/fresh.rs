@@ -166,6 +166,26 @@ impl Scheduler {
         Ok(true)
     }
 
+    /// Nothing can happen any more, and the other workers, if there are any, were asked for their tasks: waits until they sleep again. Gives
+    /// false when something has happened here after all. By worker 0.
+    pub(in crate::runtime) fn is_settled(&self) -> io::Result<bool> {
+        let Some(seat) = &self.seat else { return Ok(true) };
+        while self.rest(seat)? {
+            waker_cell::wake_due();
+            if self.is_ready() || seat.has_own() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes what has come from outside, so that it is seen whether anything is ready. Does not wait.
+    pub(in crate::runtime) fn listen(&self) -> io::Result<()> {
+        self.outside.look(&mut |message| self.hear(message))?;
+        waker_cell::wake_due();
+        Ok(())
+    }
+
     /// Sleeps like a worker that waits for threads of which the runtime knows nothing. Gives whether anything came.
     pub(super) fn doze(&self, seat: &Seat, timeout: Option<Duration>) -> io::Result<bool> {
         let mut heard = false;

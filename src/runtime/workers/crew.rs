@@ -239,13 +239,22 @@ impl Crew {
         if self.is_forked() {
             return !self.has_fresh();
         }
-        let stirred = self.stirred.load(Ordering::SeqCst);
-        let is_still = self.hopeless.load(Ordering::SeqCst) == self.present()
-            && !self.inboxes[1..self.present()].iter().any(|inbox| inbox.has_messages())
-            && !self.has_fresh();
+        let stirred = self.stirred();
+        self.hopeless.load(Ordering::SeqCst) == self.present() && self.is_still_since(stirred)
+    }
+
+    /// How often a worker has stopped being without hope.
+    pub(super) fn stirred(&self) -> u64 {
+        self.stirred.load(Ordering::SeqCst)
+    }
+
+    /// Whether no worker has stopped being without hope since `stirred` was read, nor is about to: nothing has come for any but worker 0.
+    pub(super) fn is_still_since(&self, stirred: u64) -> bool {
+        let is_still =
+            !self.inboxes[1..self.present()].iter().any(|inbox| inbox.has_messages()) && !self.has_fresh();
         // What was read above was read before this.
         fence(Ordering::Acquire);
-        is_still && self.stirred.load(Ordering::SeqCst) == stirred
+        is_still && self.stirred() == stirred
     }
 
     // Faults

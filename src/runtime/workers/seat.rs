@@ -226,6 +226,16 @@ impl Seat {
         self.crew.is_at_a_standstill()
     }
 
+    /// See [`Crew::stirred`].
+    pub(in crate::runtime) fn stirred(&self) -> u64 {
+        self.crew.stirred()
+    }
+
+    /// See [`Crew::is_still_since`].
+    pub(in crate::runtime) fn is_still_since(&self, stirred: u64) -> bool {
+        self.crew.is_still_since(stirred)
+    }
+
     /// What the run is to end with, for worker 0.
     pub(in crate::runtime) fn fault(&self) -> Option<io::Error> {
         if self.is_first() { self.crew.take_fault() } else { None }

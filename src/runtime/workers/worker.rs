@@ -12,6 +12,7 @@ use super::seat::Seat;
 use super::settings::Settings;
 use crate::atomics::deque::Worker as Deque;
 use crate::coroutine::Extent;
+use crate::runtime::blocking::OwnThreads;
 use crate::runtime::remote::Fresh;
 use crate::runtime::report;
 use crate::runtime::runner::{AbortOnUnwind, Runner};
@@ -35,8 +36,14 @@ pub(super) struct Worker<'a> {
 }
 
 /// All that a worker's thread does.
-pub(super) fn work(crew: Arc<Crew>, worker: usize, deque: Deque<Fresh>, settings: &Settings) {
-    let runner = settings.runner(Seat::new(Arc::clone(&crew), worker, deque));
+pub(super) fn work(
+    crew: Arc<Crew>,
+    worker: usize,
+    deque: Deque<Fresh>,
+    settings: &Settings,
+    own_threads: Option<Arc<OwnThreads>>,
+) {
+    let runner = settings.runner(Seat::new(Arc::clone(&crew), worker, deque), own_threads);
     settings.tell_begin(worker);
     if let Ok(_entered) = runner.enter() {
         let _extent = Extent::open();
@@ -103,9 +110,10 @@ impl<'a> Worker<'a> {
         self.crew.round() == round
     }
 
-    /// The same for worker 0, which finds that out, and tells the others.
-    fn turn_of_first(&mut self) -> bool {
-        let goes_on = self.runner.wind_down(&mut self.said, false);
+    /// The same for worker 0, which finds that out, and tells the others. `is_over`: whether they have carried the order out, and wait for
+    /// the next.
+    fn turn_of_first(&mut self, is_over: impl FnOnce() -> bool) -> bool {
+        let goes_on = self.runner.wind_down(&mut self.said, true, is_over);
         if !goes_on {
             self.crew.next_round();
         }
@@ -127,13 +135,14 @@ impl<'a> Worker<'a> {
                 self.runner.scheduler.adopt_fresh(fresh);
             }
             self.crew.give_order();
-            self.end_tasks(Worker::turn_of_first);
+            self.end_tasks(|worker| worker.turn_of_first(|| false));
             self.runner.breathe();
             self.runner.breathe();
+            let crew = self.crew;
             let others = loop {
                 match self.crew.reports() {
                     Some(others) => break others,
-                    None => self.turn_of_first(),
+                    None => self.turn_of_first(|| crew.reports().is_some()),
                 };
             };
             if pass == 0 {
