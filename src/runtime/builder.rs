@@ -75,7 +75,7 @@ impl Builder {
     /// Whether no other thread wakes tasks of this run, save by what has told it that it will, such as a blocking call.
     /// Then nothing ready, no timer and no I/O is a deadlock at once. If other threads may, by what is shared with them
     /// (a queue, a lock, an event, a [`Handle`](super::Handle)), and the process has any, a run that has nothing else
-    /// to wait for waits for them, and says after a second that it does.
+    /// to wait for waits for them, says after a second that it does, and looks every now and then whether there still are any.
     ///
     /// By default it is by itself under virtual time.
     pub fn by_itself(mut self, yes: bool) -> Self {

@@ -120,10 +120,10 @@ impl Outside {
     }
 
     /// Waits until something comes from a thread that has not told that it would.
-    pub(super) fn wait_for_threads(&self, timeout: Option<Duration>, hear: Hear<'_>) -> io::Result<()> {
+    pub(super) fn wait_for_threads(&self, time: Duration, hear: Hear<'_>) -> io::Result<()> {
         let reactor = self.reactor()?;
         if self.inbox.begin_sleep() {
-            let result = reactor.wait(timeout);
+            let result = reactor.wait(Some(time));
             self.inbox.end_sleep();
             result?;
         }

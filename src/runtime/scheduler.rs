@@ -438,12 +438,12 @@ impl Scheduler {
     }
 
     /// Waits until another thread wakes a task. Gives false when the time is over first.
-    pub(super) fn wait_for_other_threads(&self, timeout: Option<Duration>) -> io::Result<bool> {
+    pub(super) fn wait_for_other_threads(&self, time: Duration) -> io::Result<bool> {
         if let Some(seat) = &self.seat {
-            return self.doze(seat, timeout);
+            return self.doze(seat, time);
         }
         let mut heard = false;
-        self.outside.wait_for_threads(timeout, &mut |message| {
+        self.outside.wait_for_threads(time, &mut |message| {
             heard = true;
             self.hear(message);
         })?;

@@ -187,10 +187,10 @@ impl Scheduler {
     }
 
     /// Sleeps like a worker that waits for threads of which the runtime knows nothing. Gives whether anything came.
-    pub(super) fn doze(&self, seat: &Seat, timeout: Option<Duration>) -> io::Result<bool> {
+    pub(super) fn doze(&self, seat: &Seat, time: Duration) -> io::Result<bool> {
         let mut heard = false;
         seat.asleep(&self.outside.inbox, || {
-            self.outside.rest(timeout, false, &mut |message| {
+            self.outside.rest(Some(time), false, &mut |message| {
                 heard = true;
                 self.hear(message);
             })

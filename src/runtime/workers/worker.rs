@@ -13,6 +13,7 @@ use super::settings::Settings;
 use crate::atomics::deque::Worker as Deque;
 use crate::coroutine::Extent;
 use crate::runtime::blocking::OwnThreads;
+use crate::runtime::elsewhere::Elsewhere;
 use crate::runtime::remote::Fresh;
 use crate::runtime::report;
 use crate::runtime::runner::{AbortOnUnwind, Runner};
@@ -32,7 +33,7 @@ pub(super) struct Worker<'a> {
     crew: &'a Crew,
     /// Tasks that can't be ended.
     given_up: Vec<TaskKey>,
-    said: bool,
+    elsewhere: Elsewhere,
 }
 
 /// All that a worker's thread does.
@@ -59,7 +60,7 @@ pub(super) fn work(
 impl<'a> Worker<'a> {
     pub(super) fn new(runner: &'a Runner, crew: &'a Crew) -> Self {
         let seat = runner.scheduler.seat().expect("a worker has a seat");
-        Worker { runner, seat, crew, given_up: Vec::new(), said: false }
+        Worker { runner, seat, crew, given_up: Vec::new(), elsewhere: Elsewhere::default() }
     }
 
     /// Runs what there is, until the order to end.
@@ -113,7 +114,7 @@ impl<'a> Worker<'a> {
     /// The same for worker 0, which finds that out, and tells the others. `is_over`: whether they have carried the order out, and wait for
     /// the next.
     fn turn_of_first(&mut self, is_over: impl FnOnce() -> bool) -> bool {
-        let goes_on = self.runner.wind_down(&mut self.said, true, is_over);
+        let goes_on = self.runner.wind_down(&mut self.elsewhere, true, is_over);
         if !goes_on {
             self.crew.next_round();
         }
