@@ -85,7 +85,10 @@ impl<'a> Worker<'a> {
     }
 
     fn state(&self) -> Report {
-        Report { live: self.runner.scheduler.live() - self.given_up.len(), begun: self.seat.begun() }
+        let scheduler = &self.runner.scheduler;
+        // One may have ended after all.
+        let given_up = self.given_up.iter().filter(|task| scheduler.task(**task).is_some()).count();
+        Report { live: scheduler.live() - given_up, begun: self.seat.begun() }
     }
 
     /// Ends the tasks that there are now, in the order in which they were made. `turn` lets the run go on for a tick, and gives false
