@@ -77,6 +77,46 @@ fn a_long_step_does_not_hold_up_closures_behind_it() {
     }
 }
 
+/// A worker is woken for a closure, and has been woken for one of its tasks as well, whose step comes first.
+#[test]
+fn a_long_step_that_comes_with_a_closure_does_not_hold_it_up() {
+    let runtime = Runtime::builder().workers(3).build().unwrap();
+    runtime
+        .run(|| {
+            for _ in 0..500 {
+                let (go, done) = (Arc::new(Event::new()), Arc::new(Event::new()));
+                let begun = Arc::new(AtomicUsize::new(0));
+                let (goes, ends, sees) = (Arc::clone(&go), Arc::clone(&done), Arc::clone(&begun));
+                drop(spawn_on_each(move |number| {
+                    if number == 1 {
+                        goes.wait();
+                        // A step that is as long as the closure takes to begin.
+                        while sees.load(Ordering::SeqCst) == 0 {
+                            thread::yield_now();
+                        }
+                        ends.set();
+                    }
+                }));
+                // On most rounds that is long enough for the other workers to fall asleep.
+                sleep(Duration::from_micros(300));
+                go.set();
+                let theirs = Arc::clone(&begun);
+                drop(spawn_any(move || theirs.store(1, Ordering::SeqCst)));
+                // Nor does this worker begin it.
+                let begin = std::time::Instant::now();
+                while begun.load(Ordering::SeqCst) == 0 {
+                    if begin.elapsed() > Duration::from_secs(30) {
+                        begun.store(1, Ordering::SeqCst);
+                        panic!("it is held up by a step");
+                    }
+                    thread::yield_now();
+                }
+                done.wait();
+            }
+        })
+        .unwrap();
+}
+
 #[test]
 fn a_task_that_has_begun_stays_on_its_thread() {
     let moved = two().run(|| {

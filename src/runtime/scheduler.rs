@@ -470,6 +470,11 @@ impl Scheduler {
         }
     }
 
+    fn has_due_timers(&self) -> bool {
+        let deadline = self.timers.borrow_mut().next_deadline();
+        deadline.is_some_and(|deadline| deadline <= self.clock.now())
+    }
+
     #[inline]
     fn queue_due_timers(&self) {
         if self.timers.borrow().len() > 0 {

@@ -116,7 +116,15 @@ impl Scheduler {
             return Ok(true);
         };
         waker_cell::wake_due();
+        self.share(seat);
         comes
+    }
+
+    /// Sees to it that somebody else comes for what it has found, where something has its turn here before that, and may take long.
+    fn share(&self, seat: &Seat) {
+        if seat.has_own() && (self.is_ready() || self.has_due_timers()) {
+            seat.share();
+        }
     }
 
     /// Nothing is ready here: looks for work elsewhere, then sleeps until anything comes. Gives false, on the first worker alone, when
@@ -172,6 +180,7 @@ impl Scheduler {
         let Some(seat) = &self.seat else { return Ok(true) };
         while self.rest(seat)? {
             waker_cell::wake_due();
+            self.share(seat);
             if self.is_ready() || seat.has_own() {
                 return Ok(false);
             }
@@ -195,6 +204,7 @@ impl Scheduler {
                 self.hear(message);
             })
         })?;
+        self.share(seat);
         Ok(heard || seat.has_own())
     }
 }

@@ -145,6 +145,20 @@ fn what_comes_from_outside_is_done_though_all_sleep_or_are_about_to() {
 }
 
 #[test]
+fn one_push_wakes_one_worker() {
+    model_of(2, || {
+        let mut seats = seats(3);
+        let bells = [seats[1].bell.clone(), seats[2].bell.clone()];
+        let others = [seats.pop().unwrap().start(), seats.pop().unwrap().start()];
+        let (first, done) = (&seats[0], Notifier::default());
+        first.seat.push(rings(&done));
+        done.wait();
+        assert!(bells.iter().map(Notifier::rings).sum::<u32>() <= 1);
+        end(first.crew(), others);
+    });
+}
+
+#[test]
 fn what_has_to_be_done_side_by_side_has_as_many_woken() {
     model_of(2, || {
         let mut seats = seats(3);
