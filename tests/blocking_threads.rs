@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use cede::task::gather;
-use cede::{Runner, unblock};
+use cede::task::{gather, par_map};
+use cede::{Runner, Runtime, unblock};
 
 /// Says when the thread that has it ends, since it is a local of that.
 struct Ends(mpsc::Sender<()>);
@@ -203,4 +203,44 @@ fn a_run_without_settings_shares_the_threads_of_the_process() {
 #[should_panic = "without threads"]
 fn no_threads_at_all_are_refused() {
     let _ = Runner::builder().max_blocking_threads(0);
+}
+
+#[test]
+fn the_workers_of_a_runtime_share_its_threads_which_have_gone_when_a_run_returns() {
+    let runtime = Runtime::builder().workers(2).max_blocking_threads(2).build().unwrap();
+    let (now, most) = (&AtomicU32::new(0), &AtomicU32::new(0));
+    for _ in 0..20 {
+        let (tell, told) = mpsc::channel();
+        let threads = runtime
+            .run(|| {
+                let threads = par_map(0..40, |_| {
+                    let tell = tell.clone();
+                    cede::unblock_scoped(|| {
+                        most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        ENDS.with_borrow_mut(|ends| _ = ends.get_or_insert_with(|| Ends(tell)));
+                        thread::yield_now();
+                        now.fetch_sub(1, Ordering::SeqCst);
+                        thread::current().id()
+                    })
+                });
+                threads.unwrap().into_iter().collect::<HashSet<ThreadId>>().len()
+            })
+            .unwrap();
+        assert!((1..=2).contains(&threads));
+        assert_eq!(told.try_iter().count(), threads);
+    }
+    assert!((1..=2).contains(&most.load(Ordering::SeqCst)));
+}
+
+#[test]
+fn a_thread_of_a_runtime_goes_when_it_has_been_idle() {
+    let runtime = Runtime::builder().workers(2).thread_keep_alive(Duration::from_millis(1)).build().unwrap();
+    let (tell, told) = mpsc::channel();
+    runtime
+        .run(|| {
+            unblock(move || ENDS.set(Some(Ends(tell))));
+            told.recv().unwrap();
+            unblock(|| ENDS.with_borrow(|ends| assert!(ends.is_none())));
+        })
+        .unwrap();
 }

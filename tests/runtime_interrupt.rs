@@ -1,8 +1,10 @@
 //! Ctrl-C, wherever it finds a run: each case is a child of this test, on the thread that the process began with.
 //!
 //! That is why this has a harness of its own: the usual one runs tests on other threads. A child says on stdout when it is to be
-//! interrupted.
+//! interrupted. Runs that wait for other threads are tested here too, since a child has none.
 
+#[path = "runtime_interrupt/elsewhere.rs"]
+mod elsewhere;
 #[allow(dead_code, reason = "other tests use the rest")]
 #[path = "runtime_interrupt/harness.rs"]
 mod harness;
@@ -485,5 +487,5 @@ const CASES: &[Case] = &[
 fn main() -> ExitCode {
     // Whatever this test was started with.
     set_disposition(libc::SIG_DFL);
-    harness::main(CASES)
+    harness::main(&[CASES, elsewhere::CASES])
 }

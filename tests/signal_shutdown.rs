@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cede::net::{TcpStream, start_server};
 use cede::signal::{Shutdown, SignalKind, add_signal_handler, remove_signal_handler, signal};
@@ -183,7 +183,9 @@ const CASES: &[Case] = &[
                 println!("ready");
                 shutdown.wait();
                 println!("ready");
-                loop {
+                // Never that long, but where the test itself has been ended.
+                let begin = Instant::now();
+                while begin.elapsed() < Duration::from_secs(120) {
                     std::hint::spin_loop();
                 }
             });

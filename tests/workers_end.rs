@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use std::time::Duration;
 use cede::runtime::{spawn_on_each, unblock, worker};
 use cede::sync::{Event, Queue};
 use cede::{
-    Handle, RemoteJoinHandle, RunError, Runner, Runtime, catch_cancelled, set_task_hook, sleep, spawn_any,
-    take_task_hook, yield_now,
+    Handle, RemoteJoinHandle, RunError, Runner, Runtime, catch_cancelled, set_task_hook, sleep, spawn,
+    spawn_any, take_task_hook, yield_now,
 };
 
 const FOREVER: Duration = Duration::MAX;
@@ -153,6 +153,86 @@ fn a_task_that_swallows_every_cancellation_is_given_up_on_any_worker() {
     assert_eq!(reports.iter().filter(|report| report.contains("can't be ended")).count(), 2, "{reports:?}");
 }
 
+/// A task is given up while it lends a local of its thread to a child on another worker, which is given up too. What is left of the run
+/// there may still wake that: so the thread stays until no worker runs anything any more.
+#[test]
+fn a_thread_whose_locals_are_lent_stays_until_no_worker_runs_anything() {
+    static GONE: AtomicBool = AtomicBool::new(false);
+    struct Lent(AtomicUsize);
+    impl Drop for Lent {
+        fn drop(&mut self) {
+            GONE.store(true, SeqCst);
+        }
+    }
+    thread_local!(static LENT: Lent = const { Lent(AtomicUsize::new(0)) });
+
+    /// Wakes the child when it is dropped, and sees to it that worker 0 is not over before that had its turn.
+    struct Wakes(Arc<Event>);
+    impl Drop for Wakes {
+        fn drop(&mut self) {
+            self.0.set();
+            drop(spawn(|| (0..3).for_each(|_| yield_now())));
+        }
+    }
+
+    /// Swallows all cancellations. When it is woken the local must be there, however much time its thread has had.
+    #[allow(clippy::disallowed_methods, reason = "what must not happen is no event that could be waited for")]
+    fn child(lent: &Lent, event: &Event, found: &AtomicUsize) {
+        while catch_cancelled(|| event.wait()).is_err() {}
+        for _ in 0..200 {
+            if GONE.load(SeqCst) {
+                found.fetch_add(100, SeqCst);
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        lent.0.fetch_add(1, SeqCst);
+        found.fetch_add(1, SeqCst);
+    }
+
+    let _one = HOOK.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let (event, found) = (Arc::new(Event::new()), Arc::new(AtomicUsize::new(0)));
+    let wakes = Mutex::new(Some(Wakes(Arc::clone(&event))));
+    // Called by the last that is run on worker 1, when nothing is given to worker 0 any more that it would begin.
+    set_task_hook(move |_| {
+        if worker() == Some(1) {
+            let wakes = wakes.lock().unwrap().take();
+            drop(spawn_on_each(move |_| assert!(wakes.is_none(), "nobody begins it")));
+        }
+    });
+    let (waits, finds) = (Arc::clone(&event), Arc::clone(&found));
+    let runtime = Runtime::builder().workers(2).by_itself(true).build().unwrap();
+    runtime
+        .run(move || {
+            let begins = Arc::new((AtomicBool::new(false), Event::new()));
+            let begun = Arc::clone(&begins);
+            drop(spawn_on_each(move |number| {
+                if number == 1 {
+                    LENT.with(|lent| {
+                        let (begins, waits, finds) = (&begins, &waits, &finds);
+                        let lends = cede::scope(|s| {
+                            s.spawn_any(move || {
+                                begins.0.store(true, SeqCst);
+                                begins.1.set();
+                                child(lent, waits, finds);
+                            });
+                            // The other worker is the one that has a turn to begin it.
+                            while !begins.0.load(SeqCst) {
+                                thread::yield_now();
+                            }
+                        });
+                        lends.unwrap();
+                    });
+                }
+            }));
+            begun.1.wait();
+        })
+        .unwrap();
+    drop(take_task_hook());
+    assert_eq!(found.load(SeqCst), 1, "the child was woken, and found the local");
+    assert!(GONE.load(SeqCst), "the thread has gone when the run returns");
+}
+
 #[test]
 fn errors_that_nobody_asked_for_are_reported_with_their_task() {
     let ((), reports) = reported(|| {
@@ -178,6 +258,13 @@ fn hooks_that_panic_are_reported_and_end_nothing() {
         runtime.build().unwrap().run(|| spawn_any(|| 5).join().unwrap()).unwrap()
     });
     assert_eq!((value, reports.len()), (5, 4), "{reports:?}");
+    let (error, reports) = reported(|| {
+        let runtime = Runtime::builder().workers(2).by_itself(true);
+        let runtime = runtime.on_deadlock(|_| panic::resume_unwind(Box::new("asked"))).build().unwrap();
+        runtime.run(|| Event::new().wait()).unwrap_err()
+    });
+    assert!(matches!(error, RunError::Deadlock(_)));
+    assert_eq!(reports, ["the hook for deadlocks: panicked: asked"]);
 }
 
 /// A destructor of a local of a worker's thread runs when the worker is over, and finds no run there, whatever it tries. The local was
@@ -289,6 +376,25 @@ fn a_run_within_a_task_of_a_worker_is_refused() {
 }
 
 /// Hundreds of short runs: threads that begin and end while work comes in.
+/// The last report may come while worker 0 finds that nothing can happen any more: that is the end then, and no reason to wait for
+/// threads of which nothing is known.
+#[test]
+fn the_end_of_a_run_waits_for_nobody_when_all_have_ended() {
+    let ((), reports) = reported(|| {
+        let runtime = two();
+        for _ in 0..2000 {
+            runtime
+                .run(|| {
+                    let never = Arc::new(Event::new());
+                    drop(spawn_on_each(move |_| never.wait()));
+                    yield_now();
+                })
+                .unwrap();
+        }
+    });
+    assert_eq!(reports, [""; 0]);
+}
+
 #[test]
 fn short_runs_lose_nothing() {
     let runtime = two();

@@ -4,14 +4,16 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier, mpsc};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use cede::runtime::{spawn_on_each, worker, workers};
+use cede::runtime::{OnDeadlock, spawn_on_each, worker, workers};
 use cede::sync::{Event, Queue};
 use cede::task::{ContextVar, par_map};
-use cede::{Handle, RunError, Runtime, sleep, spawn, spawn_any, try_spawn_any, yield_now};
+use cede::{
+    Handle, RunError, Runtime, catch_cancelled, current, sleep, spawn, spawn_any, try_spawn_any, yield_now,
+};
 
 fn two() -> Runtime {
     Runtime::builder().workers(2).build().unwrap()
@@ -73,6 +75,46 @@ fn a_long_step_does_not_hold_up_closures_behind_it() {
             })
             .unwrap();
     }
+}
+
+/// A worker is woken for a closure, and has been woken for one of its tasks as well, whose step comes first.
+#[test]
+fn a_long_step_that_comes_with_a_closure_does_not_hold_it_up() {
+    let runtime = Runtime::builder().workers(3).build().unwrap();
+    runtime
+        .run(|| {
+            for _ in 0..500 {
+                let (go, done) = (Arc::new(Event::new()), Arc::new(Event::new()));
+                let begun = Arc::new(AtomicUsize::new(0));
+                let (goes, ends, sees) = (Arc::clone(&go), Arc::clone(&done), Arc::clone(&begun));
+                drop(spawn_on_each(move |number| {
+                    if number == 1 {
+                        goes.wait();
+                        // A step that is as long as the closure takes to begin.
+                        while sees.load(Ordering::SeqCst) == 0 {
+                            thread::yield_now();
+                        }
+                        ends.set();
+                    }
+                }));
+                // On most rounds that is long enough for the other workers to fall asleep.
+                sleep(Duration::from_micros(300));
+                go.set();
+                let theirs = Arc::clone(&begun);
+                drop(spawn_any(move || theirs.store(1, Ordering::SeqCst)));
+                // Nor does this worker begin it.
+                let begin = std::time::Instant::now();
+                while begun.load(Ordering::SeqCst) == 0 {
+                    if begin.elapsed() > Duration::from_secs(30) {
+                        begun.store(1, Ordering::SeqCst);
+                        panic!("it is held up by a step");
+                    }
+                    thread::yield_now();
+                }
+                done.wait();
+            }
+        })
+        .unwrap();
 }
 
 #[test]
@@ -299,6 +341,8 @@ fn runs_come_one_after_the_other_and_not_inside_each_other() {
 fn nonsense_is_refused() {
     assert!(Runtime::builder().workers(0).build().is_err());
     assert!(Runtime::builder().workers(70_000).build().is_err());
+    let error = Runtime::builder().max_blocking_threads(0).build().unwrap_err();
+    assert!(error.to_string().contains("without threads"));
     let error = Runtime::builder().workers(2).virtual_time(true).build().unwrap_err();
     assert!(error.to_string().contains("one worker"));
     let one = Runtime::builder().workers(1).virtual_time(true).build().unwrap();
@@ -325,6 +369,99 @@ fn a_standstill_of_all_workers_is_a_deadlock_that_names_their_tasks() {
     assert_eq!(deadlock.tasks.len(), 3, "{deadlock}");
     let ids: HashSet<u64> = deadlock.tasks.iter().map(|task| task.id).collect();
     assert_eq!(ids.len(), 3, "{deadlock}");
+}
+
+/// A runtime of two workers with a hook for deadlocks, and how often that is asked.
+fn asking(
+    hook: impl Fn(&cede::Deadlock) -> OnDeadlock + Send + Sync + 'static,
+) -> (Runtime, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let runtime = Runtime::builder().workers(2).by_itself(true).on_deadlock(move |deadlock| {
+        count.fetch_add(1, Ordering::SeqCst);
+        hook(deadlock)
+    });
+    (runtime.build().unwrap(), asked)
+}
+
+#[test]
+fn the_hook_for_deadlocks_may_wake_a_task_of_any_worker_and_go_on() {
+    for sleeper in 0..2 {
+        let event: Arc<Mutex<Arc<Event>>> = Arc::default();
+        let (late, caller) = (Arc::clone(&event), thread::current().id());
+        let (runtime, asked) = asking(move |deadlock| {
+            assert_eq!(thread::current().id(), caller);
+            assert!(current().is_none());
+            assert_eq!(deadlock.tasks.len(), 3, "{deadlock}");
+            late.lock().unwrap().set();
+            OnDeadlock::Continue
+        });
+        for round in 1..=100 {
+            let (events, done) = ([Arc::new(Event::new()), Arc::new(Event::new())], Arc::new(Event::new()));
+            *event.lock().unwrap() = Arc::clone(&events[sleeper]);
+            runtime
+                .run(|| {
+                    let theirs = Arc::clone(&done);
+                    let tasks = spawn_on_each(move |number| {
+                        events[number].wait();
+                        theirs.set();
+                    });
+                    done.wait();
+                    assert!(tasks[sleeper].join().is_ok());
+                })
+                .unwrap();
+            assert_eq!(asked.load(Ordering::SeqCst), round);
+        }
+    }
+}
+
+#[test]
+fn a_hook_for_deadlocks_that_makes_nothing_ready_is_asked_once_whatever_it_says() {
+    let (runtime, asked) = asking(|_| OnDeadlock::Continue);
+    for round in 1..=300 {
+        let error = runtime.run(|| {
+            let never = Arc::new(Event::new());
+            let theirs = Arc::clone(&never);
+            drop(spawn_on_each(move |_| theirs.wait()));
+            never.wait();
+        });
+        assert!(matches!(error, Err(RunError::Deadlock(_))), "{error:?}");
+        assert_eq!(asked.load(Ordering::SeqCst), round);
+    }
+}
+
+#[test]
+fn the_hook_for_deadlocks_may_give_fresh_work_and_is_asked_at_the_end_of_a_run() {
+    let (events, log) = (Arc::new(Queue::<()>::unbounded()), Arc::new(Mutex::new(Vec::new())));
+    let (late, says, handle) = (Arc::clone(&events), Arc::clone(&log), Arc::new(Mutex::new(None::<Handle>)));
+    let theirs = Arc::clone(&handle);
+    let (runtime, asked) = asking(move |deadlock| {
+        says.lock().unwrap().push(format!("{} stuck", deadlock.tasks.len()));
+        let late = Arc::clone(&late);
+        let handle = theirs.lock().unwrap().clone().unwrap();
+        drop(handle.spawn(move || late.put_nowait(()).unwrap()));
+        OnDeadlock::Continue
+    });
+    *handle.lock().unwrap() = Some(runtime.handle());
+    runtime
+        .run(|| {
+            let (gets, log) = (Arc::clone(&events), Arc::clone(&log));
+            let begun = Arc::new(Event::new());
+            let begins = Arc::clone(&begun);
+            drop(spawn_on_each(move |number| {
+                if number == 1 {
+                    begins.set();
+                    assert!(catch_cancelled(|| Event::new().wait()).is_err());
+                    gets.get().unwrap();
+                    log.lock().unwrap().push("cleaned up".to_owned());
+                }
+            }));
+            begun.wait();
+            events.get().unwrap();
+        })
+        .unwrap();
+    assert_eq!(*log.lock().unwrap(), ["2 stuck", "1 stuck", "cleaned up"]);
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
 }
 
 #[test]

@@ -39,12 +39,13 @@ use super::waiter::Waiter;
 use crate::atomics::{Mutex, MutexGuard, PoisonError, thread};
 
 /// How many threads there are at most.
-pub(super) const THREADS_MAX: usize = 256;
+const THREADS_MAX: usize = 256;
 
 /// How long a thread stays that has nothing to do.
-pub(super) const IDLE_MAX: Duration = Duration::from_secs(10);
+const IDLE_MAX: Duration = Duration::from_secs(10);
 
 pub(crate) use jobs::{Jobs, Kind, Ticket};
+pub(super) use jobs::{OwnThreads, ThreadSettings};
 pub use scoped::unblock_scoped;
 
 static POOL: LazyLock<Arc<Pool>> = LazyLock::new(|| pool(THREADS_MAX, IDLE_MAX));

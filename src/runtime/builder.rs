@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::blocking;
+use super::blocking::ThreadSettings;
 use super::clock::Clock;
 use super::report::Deadlock;
 use super::runner::Runner;
@@ -35,8 +35,7 @@ pub struct Builder {
     interrupts: bool,
     debug: Option<bool>,
     slow_step: Option<Duration>,
-    blocking_threads_max: Option<usize>,
-    blocking_idle_max: Option<Duration>,
+    blocking: ThreadSettings,
 }
 
 impl fmt::Debug for Builder {
@@ -76,7 +75,7 @@ impl Builder {
     /// Whether no other thread wakes tasks of this run, save by what has told it that it will, such as a blocking call.
     /// Then nothing ready, no timer and no I/O is a deadlock at once. If other threads may, by what is shared with them
     /// (a queue, a lock, an event, a [`Handle`](super::Handle)), and the process has any, a run that has nothing else
-    /// to wait for waits for them, and says after a second that it does.
+    /// to wait for waits for them, says after a second that it does, and looks every now and then whether there still are any.
     ///
     /// By default it is by itself under virtual time.
     pub fn by_itself(mut self, yes: bool) -> Self {
@@ -158,14 +157,14 @@ impl Builder {
     /// ```
     pub fn max_blocking_threads(mut self, threads: usize) -> Self {
         assert!(threads > 0, "cede: a run without threads for blocking calls could make none");
-        self.blocking_threads_max = Some(threads);
+        self.blocking.threads_max = Some(threads);
         self
     }
 
     /// How long a thread for [`unblock`](super::unblock) stays that has nothing to do. The run then has threads of its own. By
     /// default 10 s.
     pub fn thread_keep_alive(mut self, time: Duration) -> Self {
-        self.blocking_idle_max = Some(time);
+        self.blocking.idle_max = Some(time);
         self
     }
 
@@ -174,10 +173,8 @@ impl Builder {
         let clock = if self.virtual_time { Clock::virtual_from_now() } else { Clock::Real };
         let slow_step = slow_step(self.debug, self.slow_step);
         let scheduler = Scheduler::new(clock, self.stack_size, slow_step, None);
-        if self.blocking_threads_max.is_some() || self.blocking_idle_max.is_some() {
-            let threads_max = self.blocking_threads_max.unwrap_or(blocking::THREADS_MAX);
-            let idle_max = self.blocking_idle_max.unwrap_or(blocking::IDLE_MAX);
-            scheduler.outside.jobs.set_pool(threads_max, idle_max);
+        if let Some(threads) = self.blocking.own_threads() {
+            scheduler.outside.jobs.set_own_threads(threads);
         }
         let by_itself = self.by_itself.unwrap_or(self.virtual_time);
         Runner::of(scheduler, by_itself, self.interrupts, self.on_deadlock)

@@ -130,10 +130,10 @@ impl Outside {
     }
 
     /// Waits until something comes from a thread that has not told that it would.
-    pub(super) fn wait_for_threads(&self, timeout: Option<Duration>, hear: Hear<'_>) -> io::Result<()> {
+    pub(super) fn wait_for_threads(&self, time: Duration, hear: Hear<'_>) -> io::Result<()> {
         let reactor = self.reactor()?;
         if self.inbox.begin_sleep() {
-            let result = reactor.wait(timeout);
+            let result = reactor.wait(Some(time));
             self.inbox.end_sleep();
             result?;
         }
@@ -207,10 +207,9 @@ pub(super) fn has_other_threads(workers: usize) -> bool {
 }
 
 impl Drop for Outside {
-    /// Waits for the blocking jobs of the run, and lets nothing in any more.
+    /// Waits for the blocking jobs of the run, and lets nothing in any more. Threads of its own go after that.
     fn drop(&mut self) {
         self.jobs.drain();
-        self.jobs.close();
         self.inbox.close();
     }
 }

@@ -8,17 +8,16 @@ use std::panic::{self, AssertUnwindSafe, Location};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use super::builder::{Builder, DeadlockHook, OnDeadlock};
 use super::callback::Callback;
 use super::context::Values;
+use super::elsewhere::{Elsewhere, Waited};
 use super::handle::Handle;
 use super::interrupt::{self, Interrupts};
 use super::outcome::OutcomeOf;
-use super::outside;
 use super::report::{self, Deadlock};
 use super::scheduler::{Entered, Scheduler, with_scheduler};
 use super::shutdown::Pass;
@@ -100,9 +99,6 @@ impl Default for Runner {
         Runner::new()
     }
 }
-
-/// How long a run that can be woken by threads alone of which it knows nothing waits before it says so.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How many generations of tasks that begin while the tasks before them are ended get their turn in [`Runner::close`].
 const PASSES: u32 = 64;
@@ -203,7 +199,7 @@ impl Runner {
     /// Runs ticks until the main task has ended, and the tick after that.
     fn drive(&self, main: &Rc<dyn AnyTask>) -> Result<(), RunError> {
         let _guard = AbortOnUnwind;
-        let mut said = false;
+        let mut elsewhere = Elsewhere::default();
         let core = main.core();
         let result = loop {
             if core.is_done() {
@@ -212,7 +208,7 @@ impl Runner {
             match self.scheduler.tick() {
                 Ok(true) => {}
                 Ok(false) => {
-                    if let Err(error) = self.at_a_standstill(&mut said) {
+                    if let Err(error) = self.at_a_standstill(&mut elsewhere) {
                         break Err(error);
                     }
                 }
@@ -220,7 +216,7 @@ impl Runner {
             }
         };
         if !core.is_done() {
-            self.end_main(main, &mut said);
+            self.end_main(main, &mut elsewhere);
         }
         self.breathe();
         result
@@ -228,9 +224,9 @@ impl Runner {
 
     /// The run is over, and the main task is not. It may borrow what goes when this returns, so this returns when it
     /// has ended.
-    fn end_main(&self, main: &Rc<dyn AnyTask>, said: &mut bool) {
+    fn end_main(&self, main: &Rc<dyn AnyTask>, elsewhere: &mut Elsewhere) {
         let mut pass = Pass::of(&self.scheduler, &[main.core().key.get()]);
-        if !pass.end(|| self.wind_down(said, false)) {
+        if !pass.end(|| self.wind_down(elsewhere, false, || false)) {
             report::given_up(&**main);
             eprintln!(
                 "cede: the main task of a run can't be ended, and may have borrowed what is about to go: aborting"
@@ -247,65 +243,63 @@ impl Runner {
 
     /// Nothing is ready, and nothing of this run is going to be: waits for other threads, asks the hook, or says that
     /// it is a deadlock.
-    fn at_a_standstill(&self, said: &mut bool) -> Result<(), RunError> {
-        if self.may_be_woken_from_elsewhere() {
-            let patience = (!*said).then_some(PATIENCE);
-            self.wait_for_other_threads(patience, said)?;
+    fn at_a_standstill(&self, elsewhere: &mut Elsewhere) -> Result<(), RunError> {
+        if !self.by_itself && elsewhere.wait(&self.scheduler)? != Waited::Nobody {
             return Ok(());
         }
         if self.scheduler.outside.inbox.has_messages() {
             // Of a thread that has ended meanwhile.
             return Ok(());
         }
+        self.confirm_deadlock()?.map_or(Ok(()), |deadlock| Err(RunError::Deadlock(deadlock)))
+    }
+
+    /// Nothing can happen any more: gives the deadlock, unless the hook makes something ready.
+    fn confirm_deadlock(&self) -> io::Result<Option<Deadlock>> {
         let deadlock = workers::deadlock(&self.scheduler);
-        if self.ask(&deadlock) { Ok(()) } else { Err(RunError::Deadlock(deadlock)) }
+        let Some(hook) = &self.on_deadlock else { return Ok(Some(deadlock)) };
+        // What the hook makes ready is told from what was so before.
+        let goes_on = !self.scheduler.is_settled()? || self.ask(hook, &deadlock)?;
+        Ok(if goes_on { None } else { Some(deadlock) })
     }
 
     /// A tick while tasks are being ended. Gives false when nothing can happen any more, after the hook was asked if it
-    /// is to be, or when that depends on other threads and nothing has come for a while.
-    pub(super) fn wind_down(&self, said: &mut bool, asks: bool) -> bool {
-        match self.scheduler.tick_apart() {
-            Ok(true) => true,
-            Ok(false) if self.may_be_woken_from_elsewhere() => {
-                self.wait_for_other_threads(Some(PATIENCE), said).unwrap_or(false)
+    /// is to be, or when that depends on other threads and nothing has come for a while. `is_over`: whether that is so since
+    /// nothing is left to be ended, which the caller then finds.
+    pub(super) fn wind_down(
+        &self,
+        elsewhere: &mut Elsewhere,
+        asks: bool,
+        is_over: impl FnOnce() -> bool,
+    ) -> bool {
+        // Those that are cancelled may still be ended without what went wrong.
+        let Ok(went_on) = self.scheduler.tick_apart() else { return false };
+        if went_on || is_over() {
+            return true;
+        }
+        if !self.by_itself {
+            match elsewhere.wait_briefly(&self.scheduler) {
+                Ok(Waited::Nobody) => {}
+                waited => return waited.is_ok_and(|waited| waited == Waited::Heard),
             }
-            Ok(false) if self.scheduler.outside.inbox.has_messages() => true,
-            Ok(false) => asks && self.ask(&Deadlock::of(&self.scheduler)),
-            // Those that are cancelled may still be ended without what it was.
-            Err(_) => false,
         }
-    }
-
-    /// Nothing can happen here any more, save that a thread which this run knows nothing of wakes a task.
-    fn may_be_woken_from_elsewhere(&self) -> bool {
-        let seat = self.scheduler.seat();
-        !self.by_itself
-            && (self.scheduler.waits_for_other_threads() || self.scheduler.outside.inbox.has_handles())
-            && outside::has_other_threads(seat.map_or(1, Seat::workers))
-    }
-
-    /// Waits until anything comes, or for no reason. Gives false when the time is over, and says so once.
-    fn wait_for_other_threads(&self, patience: Option<Duration>, said: &mut bool) -> io::Result<bool> {
-        let begin = Instant::now();
-        let heard = self.scheduler.wait_for_other_threads(patience)?;
-        let is_over = !heard && patience.is_some_and(|patience| begin.elapsed() >= patience);
-        if is_over && !*said {
-            *said = true;
-            report::waits_for_other_threads(&Deadlock::of(&self.scheduler));
+        if self.scheduler.outside.inbox.has_messages() {
+            return true;
         }
-        Ok(!is_over)
+        asks && self.on_deadlock.is_some() && self.confirm_deadlock().is_ok_and(|stuck| stuck.is_none())
     }
 
     /// Asks the hook what to do about a deadlock. Gives whether something is ready now. The tasks are suspended
     /// meanwhile, so a panic stays here.
-    fn ask(&self, deadlock: &Deadlock) -> bool {
-        let Some(hook) = &self.on_deadlock else { return false };
+    fn ask(&self, hook: &DeadlockHook, deadlock: &Deadlock) -> io::Result<bool> {
+        let workers = self.scheduler.seat().map(|seat| (seat, seat.stirred()));
         let answer = panic::catch_unwind(AssertUnwindSafe(|| hook(deadlock))).unwrap_or_else(|payload| {
             report::panicked("the hook for deadlocks", payload);
             OnDeadlock::Stop
         });
-        let has_messages = self.scheduler.outside.inbox.has_messages();
-        answer == OnDeadlock::Continue && (self.scheduler.is_ready() || has_messages)
+        self.scheduler.listen()?;
+        let is_awake = |(seat, stirred): (&Seat, u64)| !seat.is_still_since(stirred);
+        Ok(answer == OnDeadlock::Continue && (self.scheduler.is_ready() || workers.is_some_and(is_awake)))
     }
 
     /// Cancels the tasks that are left, in the order in which they were made, and waits for them. Those that begin meanwhile
@@ -337,7 +331,7 @@ impl Runner {
         let _entered = self.enter()?;
         let _extent = Extent::open();
         let _guard = AbortOnUnwind;
-        self.end_these(&self.scheduler.all_keys(), &mut false);
+        self.end_these(&self.scheduler.all_keys(), &mut Elsewhere::default());
         Ok(())
     }
 
@@ -384,21 +378,21 @@ impl Runner {
 
     /// Ends the tasks of this run, save those that were given up, and notes which it gives up.
     fn end_all(&self, given_up: &mut Vec<TaskKey>) {
-        let mut said = false;
+        let mut elsewhere = Elsewhere::default();
         for _ in 0..PASSES {
             let mut tasks = self.scheduler.all_keys();
             tasks.retain(|task| !given_up.contains(task));
             if tasks.is_empty() {
                 break;
             }
-            given_up.extend(self.end_these(&tasks, &mut said));
+            given_up.extend(self.end_these(&tasks, &mut elsewhere));
         }
     }
 
     /// Ends these tasks, which are in the order in which they were made. Gives those that can't be ended.
-    fn end_these(&self, tasks: &[TaskKey], said: &mut bool) -> Vec<TaskKey> {
+    fn end_these(&self, tasks: &[TaskKey], elsewhere: &mut Elsewhere) -> Vec<TaskKey> {
         let mut pass = Pass::of(&self.scheduler, tasks);
-        let ended = pass.end(|| self.wind_down(said, true));
+        let ended = pass.end(|| self.wind_down(elsewhere, true, || false));
         let given_up = if ended { Vec::new() } else { pass.left() };
         let given_up = given_up.iter().map(|task| task.core().key.get()).collect();
         // The ticks that asyncio takes to learn that all have ended.

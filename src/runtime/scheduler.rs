@@ -443,12 +443,12 @@ impl Scheduler {
     }
 
     /// Waits until another thread wakes a task. Gives false when the time is over first.
-    pub(super) fn wait_for_other_threads(&self, timeout: Option<Duration>) -> io::Result<bool> {
+    pub(super) fn wait_for_other_threads(&self, time: Duration) -> io::Result<bool> {
         if let Some(seat) = &self.seat {
-            return self.doze(seat, timeout);
+            return self.doze(seat, time);
         }
         let mut heard = false;
-        self.outside.wait_for_threads(timeout, &mut |message| {
+        self.outside.wait_for_threads(time, &mut |message| {
             heard = true;
             self.hear(message);
         })?;
@@ -474,6 +474,11 @@ impl Scheduler {
             // Too late: whoever restores the signal has it raised again.
             self.outside.inbox.keep_interrupt();
         }
+    }
+
+    fn has_due_timers(&self) -> bool {
+        let deadline = self.timers.borrow_mut().next_deadline();
+        deadline.is_some_and(|deadline| deadline <= self.clock.now())
     }
 
     #[inline]

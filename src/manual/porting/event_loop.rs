@@ -101,7 +101,7 @@
 //! | `await to_thread(f, x)` | [`unblock(move \|\| f(x))`](crate::unblock) |
 //! | `loop.run_in_executor(None, f, x)` | a task that calls `unblock`, where it is to go on beside this one, or a closure that does in a gather |
 //! | `loop.run_in_executor(pool, f)`, `wrap_future(future)` | [`run_in_executor(&pool, f)`](crate::executor::run_in_executor), [`wrap_future(future)`](crate::executor::wrap_future); see [`threads`](super::threads) |
-//! | `loop.set_default_executor(ThreadPoolExecutor(n))` | [`max_blocking_threads(n)`](crate::runtime::Builder::max_blocking_threads) of the runner |
+//! | `loop.set_default_executor(ThreadPoolExecutor(n))` | [`max_blocking_threads(n)`](crate::runtime::Builder::max_blocking_threads) of the runner, or [that](crate::runtime::RuntimeBuilder::max_blocking_threads) of the runtime |
 //! | `loop.shutdown_default_executor()` | nothing to call: a run waits at its end for the functions that it has on threads |
 //! | context variables in `to_thread`, though not in `run_in_executor` | carried along by both |
 //!

@@ -8,7 +8,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{POOL, Pool, lock, pool};
+use super::{IDLE_MAX, POOL, Pool, THREADS_MAX, lock, pool};
 use crate::atomics::{Condvar, Mutex};
 
 /// Of what a ticket is.
@@ -30,12 +30,41 @@ struct Counts {
     none_left: Condvar,
 }
 
+/// What a run says of the threads for its calls. One that says nothing has those of the process.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::runtime) struct ThreadSettings {
+    pub(in crate::runtime) threads_max: Option<usize>,
+    pub(in crate::runtime) idle_max: Option<Duration>,
+}
+
+impl ThreadSettings {
+    /// Threads of the run's own, if it is to have any.
+    pub(in crate::runtime) fn own_threads(self) -> Option<Arc<OwnThreads>> {
+        if self.threads_max.is_none() && self.idle_max.is_none() {
+            return None;
+        }
+        let threads_max = self.threads_max.unwrap_or(THREADS_MAX);
+        Some(Arc::new(OwnThreads(pool(threads_max, self.idle_max.unwrap_or(IDLE_MAX)))))
+    }
+}
+
+/// The threads of one run, on one worker or several. They go with the last of these, when no calls are left.
+#[derive(Debug)]
+pub(in crate::runtime) struct OwnThreads(Arc<Pool>);
+
+impl Drop for OwnThreads {
+    fn drop(&mut self) {
+        self.0.close();
+        self.0.join();
+    }
+}
+
 /// See the head of this file.
 #[derive(Debug, Default)]
 pub(crate) struct Jobs {
     counts: Arc<Counts>,
     /// The run's own threads, if it has any.
-    pool: OnceCell<Arc<Pool>>,
+    own_threads: OnceCell<Arc<OwnThreads>>,
 }
 
 /// Held until it is over.
@@ -47,14 +76,14 @@ pub(crate) struct Ticket {
 
 impl Jobs {
     /// The run gets threads of its own.
-    pub(in crate::runtime) fn set_pool(&self, threads_max: usize, idle_max: Duration) {
-        let is_first = self.pool.set(pool(threads_max, idle_max)).is_ok();
+    pub(in crate::runtime) fn set_own_threads(&self, threads: Arc<OwnThreads>) {
+        let is_first = self.own_threads.set(threads).is_ok();
         debug_assert!(is_first, "a run has one pool");
     }
 
     /// The threads for the calls of the run.
     pub(super) fn pool(&self) -> Arc<Pool> {
-        Arc::clone(self.pool.get().unwrap_or_else(|| &*POOL))
+        Arc::clone(self.own_threads.get().map_or_else(|| &*POOL, |own| &own.0))
     }
 
     pub(crate) fn ticket(&self, kind: Kind) -> Ticket {
@@ -81,14 +110,6 @@ impl Jobs {
         let tickets = lock(&self.counts.tickets);
         let any = |tickets: &mut [usize; 3]| kinds.iter().any(|kind| tickets[*kind as usize] > 0);
         drop(self.counts.none_left.wait_while(tickets, any));
-    }
-
-    /// The run is over: its own threads go. No calls are left.
-    pub(in crate::runtime) fn close(&self) {
-        if let Some(pool) = self.pool.get() {
-            pool.close();
-            pool.join();
-        }
     }
 }
 

@@ -116,7 +116,15 @@ impl Scheduler {
             return Ok(true);
         };
         waker_cell::wake_due();
+        self.share(seat);
         comes
+    }
+
+    /// Sees to it that somebody else comes for what it has found, where something has its turn here before that, and may take long.
+    fn share(&self, seat: &Seat) {
+        if seat.has_own() && (self.is_ready() || self.has_due_timers()) {
+            seat.share();
+        }
     }
 
     /// Nothing is ready here: looks for work elsewhere, then sleeps until anything comes. Gives false, on the first worker alone, when
@@ -166,15 +174,37 @@ impl Scheduler {
         Ok(true)
     }
 
+    /// Nothing can happen any more, and the other workers, if there are any, were asked for their tasks: waits until they sleep again. Gives
+    /// false when something has happened here after all. By worker 0.
+    pub(in crate::runtime) fn is_settled(&self) -> io::Result<bool> {
+        let Some(seat) = &self.seat else { return Ok(true) };
+        while self.rest(seat)? {
+            waker_cell::wake_due();
+            self.share(seat);
+            if self.is_ready() || seat.has_own() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes what has come from outside, so that it is seen whether anything is ready. Does not wait.
+    pub(in crate::runtime) fn listen(&self) -> io::Result<()> {
+        self.outside.look(&mut |message| self.hear(message))?;
+        waker_cell::wake_due();
+        Ok(())
+    }
+
     /// Sleeps like a worker that waits for threads of which the runtime knows nothing. Gives whether anything came.
-    pub(super) fn doze(&self, seat: &Seat, timeout: Option<Duration>) -> io::Result<bool> {
+    pub(super) fn doze(&self, seat: &Seat, time: Duration) -> io::Result<bool> {
         let mut heard = false;
         seat.asleep(&self.outside.inbox, || {
-            self.outside.rest(timeout, false, &mut |message| {
+            self.outside.rest(Some(time), false, &mut |message| {
                 heard = true;
                 self.hear(message);
             })
         })?;
+        self.share(seat);
         Ok(heard || seat.has_own())
     }
 }

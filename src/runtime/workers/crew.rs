@@ -9,8 +9,10 @@
 //!      └───── finds something ───┴──── a message, I/O, a timer
 //! ```
 //!
-//! A push wakes one sleeper, and only when nobody searches: the last who searches wakes the next, if there is more when it stops. A
-//! sleeper is woken through its inbox, so that it costs at most one notification, and none when it is not asleep yet.
+//! A push wakes one sleeper, and only when nobody searches: the last who searches wakes the next, if there is more when it stops than
+//! what it is about to begin itself. Where something else has its turn before that, which came in meanwhile, it wakes the next for
+//! that too ([`Seat::share`](super::seat::Seat::share)). A sleeper is woken through its inbox, so that it costs at most one notification,
+//! and none when it is not asleep yet.
 //!
 //! No work is left while somebody sleeps: who pushes does so before it looks at `idle`, who goes to sleep registers in `idle` before it
 //! looks at the queues a last time. A full fence lies between the two steps of each, so that one of them sees the other.
@@ -157,7 +159,13 @@ impl Crew {
 
     /// Whether there is any that can be had.
     pub(super) fn has_fresh(&self) -> bool {
-        !self.gate.injector.is_empty() || self.stealers.iter().any(|stealer| !stealer.is_empty())
+        self.has_fresh_but_of(self.size())
+    }
+
+    /// The same, save what lies in the deque of one worker.
+    fn has_fresh_but_of(&self, worker: usize) -> bool {
+        let mut stealers = self.stealers.iter().enumerate();
+        !self.gate.injector.is_empty() || stealers.any(|(of, stealer)| of != worker && !stealer.is_empty())
     }
 
     /// Work was pushed: sees to it that somebody comes for it.
@@ -192,11 +200,12 @@ impl Crew {
         true
     }
 
-    /// A worker searches no longer. The last one has another one look for what is there all the same: pushes have relied on it.
-    pub(super) fn end_search(&self) {
+    /// A worker searches no longer. The last one has another one look for what is there all the same: pushes have relied on it. `own`:
+    /// how much lies in its own deque by now. It begins one of that itself, for which nobody else is woken.
+    pub(super) fn end_search(&self, worker: usize, own: usize) {
         let before = self.idle.fetch_sub(SEARCHER, Ordering::SeqCst);
         fence(Ordering::SeqCst);
-        if searchers(before) == SEARCHER && self.has_fresh() {
+        if searchers(before) == SEARCHER && (own > 1 || self.has_fresh_but_of(worker)) {
             self.work_came();
         }
     }
@@ -239,13 +248,22 @@ impl Crew {
         if self.is_forked() {
             return !self.has_fresh();
         }
-        let stirred = self.stirred.load(Ordering::SeqCst);
-        let is_still = self.hopeless.load(Ordering::SeqCst) == self.present()
-            && !self.inboxes[1..self.present()].iter().any(|inbox| inbox.has_messages())
-            && !self.has_fresh();
+        let stirred = self.stirred();
+        self.hopeless.load(Ordering::SeqCst) == self.present() && self.is_still_since(stirred)
+    }
+
+    /// How often a worker has stopped being without hope.
+    pub(super) fn stirred(&self) -> u64 {
+        self.stirred.load(Ordering::SeqCst)
+    }
+
+    /// Whether no worker has stopped being without hope since `stirred` was read, nor is about to: nothing has come for any but worker 0.
+    pub(super) fn is_still_since(&self, stirred: u64) -> bool {
+        let is_still =
+            !self.inboxes[1..self.present()].iter().any(|inbox| inbox.has_messages()) && !self.has_fresh();
         // What was read above was read before this.
         fence(Ordering::Acquire);
-        is_still && self.stirred.load(Ordering::SeqCst) == stirred
+        is_still && self.stirred() == stirred
     }
 
     // Faults

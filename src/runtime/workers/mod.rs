@@ -52,6 +52,7 @@ use std::panic::{self, AssertUnwindSafe, Location};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use super::blocking::OwnThreads;
 use super::handle::Handle;
 use super::remote::{self, Fresh, RemoteJoinHandle};
 use super::report::Deadlock;
@@ -162,8 +163,9 @@ impl Runtime {
             return Err(RunError::Busy);
         }
         let others = deques.split_off(1);
-        let runner = settings.runner(Seat::new(Arc::clone(&crew), 0, deques.remove(0)));
-        let started = Threads::start(&crew, others, settings);
+        let own_threads = settings.own_threads();
+        let runner = settings.runner(Seat::new(Arc::clone(&crew), 0, deques.remove(0)), own_threads.clone());
+        let started = Threads::start(&crew, others, settings, own_threads);
         let ran = match started.fault {
             None => {
                 settings.tell_begin(0);
@@ -218,12 +220,18 @@ struct Started {
 }
 
 impl Threads {
-    fn start(crew: &Arc<Crew>, deques: Vec<Deque<Fresh>>, settings: &Settings) -> Started {
+    fn start(
+        crew: &Arc<Crew>,
+        deques: Vec<Deque<Fresh>>,
+        settings: &Settings,
+        own_threads: Option<Arc<OwnThreads>>,
+    ) -> Started {
         let mut threads = Vec::new();
         for (i, deque) in deques.into_iter().enumerate() {
             let (theirs, own, worker) = (Arc::clone(crew), settings.clone(), i + 1);
+            let threads_of_run = own_threads.clone();
             let builder = thread::Builder::new().name(settings.thread_name(worker));
-            match builder.spawn(move || worker::work(theirs, worker, deque, &own)) {
+            match builder.spawn(move || worker::work(theirs, worker, deque, &own, threads_of_run)) {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
                     crew.expect_no_more_than(threads.len() + 1);

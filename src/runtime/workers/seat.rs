@@ -79,6 +79,11 @@ impl Seat {
         self.crew.work_came();
     }
 
+    /// What lies in its own deque is for who is free.
+    pub(in crate::runtime) fn share(&self) {
+        self.crew.work_came();
+    }
+
     /// Whether there is work in its own deque.
     pub(in crate::runtime) fn has_own(&self) -> bool {
         !self.deque.is_empty()
@@ -143,7 +148,7 @@ impl Seat {
     pub(in crate::runtime) fn search(&self, inbox: &Inbox, is_searching: bool) -> bool {
         if is_searching || self.crew.begin_search() {
             let found = self.steal() || self.spin(inbox, true);
-            self.crew.end_search();
+            self.crew.end_search(self.worker, self.deque.len());
             found
         } else {
             // Others look for work. The one who is about to answer may be among them, and ends its search only now.
@@ -224,6 +229,16 @@ impl Seat {
     /// Whether nothing can happen any more on any worker; see [`Crew::is_at_a_standstill`].
     pub(in crate::runtime) fn is_at_a_standstill(&self) -> bool {
         self.crew.is_at_a_standstill()
+    }
+
+    /// See [`Crew::stirred`].
+    pub(in crate::runtime) fn stirred(&self) -> u64 {
+        self.crew.stirred()
+    }
+
+    /// See [`Crew::is_still_since`].
+    pub(in crate::runtime) fn is_still_since(&self, stirred: u64) -> bool {
+        self.crew.is_still_since(stirred)
     }
 
     /// What the run is to end with, for worker 0.

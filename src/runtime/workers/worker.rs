@@ -12,6 +12,8 @@ use super::seat::Seat;
 use super::settings::Settings;
 use crate::atomics::deque::Worker as Deque;
 use crate::coroutine::Extent;
+use crate::runtime::blocking::OwnThreads;
+use crate::runtime::elsewhere::Elsewhere;
 use crate::runtime::remote::Fresh;
 use crate::runtime::report;
 use crate::runtime::runner::{AbortOnUnwind, Runner};
@@ -31,12 +33,18 @@ pub(super) struct Worker<'a> {
     crew: &'a Crew,
     /// Tasks that can't be ended.
     given_up: Vec<TaskKey>,
-    said: bool,
+    elsewhere: Elsewhere,
 }
 
 /// All that a worker's thread does.
-pub(super) fn work(crew: Arc<Crew>, worker: usize, deque: Deque<Fresh>, settings: &Settings) {
-    let runner = settings.runner(Seat::new(Arc::clone(&crew), worker, deque));
+pub(super) fn work(
+    crew: Arc<Crew>,
+    worker: usize,
+    deque: Deque<Fresh>,
+    settings: &Settings,
+    own_threads: Option<Arc<OwnThreads>>,
+) {
+    let runner = settings.runner(Seat::new(Arc::clone(&crew), worker, deque), own_threads);
     settings.tell_begin(worker);
     if let Ok(_entered) = runner.enter() {
         let _extent = Extent::open();
@@ -52,7 +60,7 @@ pub(super) fn work(crew: Arc<Crew>, worker: usize, deque: Deque<Fresh>, settings
 impl<'a> Worker<'a> {
     pub(super) fn new(runner: &'a Runner, crew: &'a Crew) -> Self {
         let seat = runner.scheduler.seat().expect("a worker has a seat");
-        Worker { runner, seat, crew, given_up: Vec::new(), said: false }
+        Worker { runner, seat, crew, given_up: Vec::new(), elsewhere: Elsewhere::default() }
     }
 
     /// Runs what there is, until the order to end.
@@ -77,7 +85,10 @@ impl<'a> Worker<'a> {
     }
 
     fn state(&self) -> Report {
-        Report { live: self.runner.scheduler.live() - self.given_up.len(), begun: self.seat.begun() }
+        let scheduler = &self.runner.scheduler;
+        // One may have ended after all.
+        let given_up = self.given_up.iter().filter(|task| scheduler.task(**task).is_some()).count();
+        Report { live: scheduler.live() - given_up, begun: self.seat.begun() }
     }
 
     /// Ends the tasks that there are now, in the order in which they were made. `turn` lets the run go on for a tick, and gives false
@@ -104,9 +115,10 @@ impl<'a> Worker<'a> {
         self.crew.round() == round
     }
 
-    /// The same for worker 0, which finds that out, and tells the others.
-    fn turn_of_first(&mut self) -> bool {
-        let goes_on = self.runner.wind_down(&mut self.said, false);
+    /// The same for worker 0, which finds that out, and tells the others. `is_over`: whether they have carried the order out, and wait for
+    /// the next.
+    fn turn_of_first(&mut self, is_over: impl FnOnce() -> bool) -> bool {
+        let goes_on = self.runner.wind_down(&mut self.elsewhere, true, is_over);
         if !goes_on {
             self.crew.next_round();
         }
@@ -128,13 +140,14 @@ impl<'a> Worker<'a> {
                 self.runner.scheduler.adopt_fresh(fresh);
             }
             self.crew.give_order();
-            self.end_tasks(Worker::turn_of_first);
+            self.end_tasks(|worker| worker.turn_of_first(|| false));
             self.runner.breathe();
             self.runner.breathe();
+            let crew = self.crew;
             let others = loop {
                 match self.crew.reports() {
                     Some(others) => break others,
-                    None => self.turn_of_first(),
+                    None => self.turn_of_first(|| crew.reports().is_some()),
                 };
             };
             if pass == 0 {

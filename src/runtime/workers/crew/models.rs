@@ -145,6 +145,20 @@ fn what_comes_from_outside_is_done_though_all_sleep_or_are_about_to() {
 }
 
 #[test]
+fn one_push_wakes_one_worker() {
+    model_of(2, || {
+        let mut seats = seats(3);
+        let bells = [seats[1].bell.clone(), seats[2].bell.clone()];
+        let others = [seats.pop().unwrap().start(), seats.pop().unwrap().start()];
+        let (first, done) = (&seats[0], Notifier::default());
+        first.seat.push(rings(&done));
+        done.wait();
+        assert!(bells.iter().map(Notifier::rings).sum::<u32>() <= 1);
+        end(first.crew(), others);
+    });
+}
+
+#[test]
 fn what_has_to_be_done_side_by_side_has_as_many_woken() {
     model_of(2, || {
         let mut seats = seats(3);
@@ -228,5 +242,41 @@ fn a_standstill_is_found_and_not_before_the_last_message_was_heard() {
             first.inbox().drain(&mut |_| ());
         }
         end(&crew, [sends, hears]);
+    });
+}
+
+/// What the count and the queues say is not of one moment: a worker may have woken after it was counted, and taken the last there was before
+/// the queues are looked at. (A message would do as well. But loom does not go into a load of one thread, a load and a store of another
+/// in each of their orders, and that is how messages are taken out.)
+#[test]
+fn a_worker_that_has_taken_out_all_that_there_was_is_at_no_standstill() {
+    model(|| {
+        let mut seats = seats(2);
+        let (other, first) = (seats.pop().unwrap(), seats.pop().unwrap());
+        let crew = Arc::clone(&first.seat.crew);
+        let done = Arc::new(AtomicUsize::new(0));
+        done.load(Ordering::Relaxed);
+        let does = Arc::clone(&done);
+        let call = FreshCall(Box::new(move || does.store(1, Ordering::Relaxed)));
+        assert!(crew.gate.push(Fresh::Call(call)).is_ok());
+        // It sleeps without hope, and was just woken, to search.
+        crew.lose_hope(1);
+        assert!(crew.begin_search());
+        let wakes = thread::spawn(move || {
+            other.crew().regain_hope();
+            assert!(other.seat.search(other.inbox(), true));
+            match other.seat.next() {
+                Some(Fresh::Call(FreshCall(call))) => call(),
+                _ => unreachable!("it was there"),
+            }
+            other.crew().lose_hope(1);
+        });
+        let hope = first.seat.lose_hope();
+        if first.seat.is_at_a_standstill() {
+            assert_eq!(done.fetch_add(0, Ordering::Relaxed), 1);
+        }
+        drop(hope);
+        wakes.join().unwrap();
+        end(&crew, []);
     });
 }
