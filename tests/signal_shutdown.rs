@@ -394,5 +394,5 @@ const CASES: &[Case] = &[
 fn main() -> ExitCode {
     // A shell that starts this in the background has it ignore Ctrl-C. SAFETY: the default needs no handler.
     unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
-    harness::main(CASES)
+    harness::main(&[CASES])
 }

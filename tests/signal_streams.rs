@@ -37,6 +37,5 @@ fn wait_to_be_ended() {
 fn main() -> ExitCode {
     // Whatever this test was started with.
     dispositions::set_default(SignalKind::INT);
-    let cases = [streams::CASES, handlers::CASES, floods::CASES, dispositions::CASES].concat();
-    harness::main(&cases)
+    harness::main(&[streams::CASES, handlers::CASES, floods::CASES, dispositions::CASES])
 }
