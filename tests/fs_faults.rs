@@ -448,6 +448,37 @@ fn a_run_ends_when_its_jobs_have_and_what_is_pending_is_written() {
 }
 
 #[test]
+fn an_error_of_a_sync_that_was_cancelled_comes_from_the_next_operation() {
+    let place = Place::new();
+    let fifo = place.fifo("pipe");
+    let full_pipe = || {
+        let mut pipe = read_write(&fifo);
+        let mut end = fs::File::open(&fifo).unwrap();
+        pipe.write_all(&[1; 1 << 20]).unwrap();
+        let pipe = Rc::new(pipe);
+        let ours = Rc::clone(&pipe);
+        let task = cede::spawn(move || ours.sync_all().unwrap());
+        while rustix::io::ioctl_fionread(&end).unwrap() == 0 {
+            cede::yield_now();
+        }
+        cancel(&task);
+        // Its job goes on now, and finds that a pipe can't be synced.
+        unblock(move || end.read_exact(&mut vec![0; 1 << 20]).unwrap());
+        Rc::into_inner(pipe).unwrap()
+    };
+    cede::run(|| {
+        says(&full_pipe().metadata().unwrap_err(), &format!("can't sync {fifo:?}: "), libc::EINVAL);
+        says(&full_pipe().close().unwrap_err(), &format!("can't sync {fifo:?}: "), libc::EINVAL);
+        let mut pipe = full_pipe();
+        says(&pipe.read(&mut [0]).unwrap_err(), "can't sync ", libc::EINVAL);
+        says(&full_pipe().write(b"x").unwrap_err(), "can't sync ", libc::EINVAL);
+    });
+    let texts = told(|| cede::run(|| drop(full_pipe())));
+    let [text] = &*texts else { panic!("{texts:?}") };
+    assert!(text.contains("can't sync "), "{text}");
+}
+
+#[test]
 fn files_without_a_position_are_two_streams() {
     let place = Place::new();
     let fifo = place.fifo("pipe");

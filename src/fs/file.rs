@@ -125,6 +125,12 @@ impl File {
         File { opened, turns }
     }
 
+    /// It has another path now.
+    #[cfg(feature = "tempfile")]
+    pub(super) fn was_renamed(&self, path: &Path) {
+        self.opened.was_renamed(path);
+    }
+
     /// Opens a file for reading.
     ///
     /// # Errors
@@ -312,7 +318,7 @@ impl File {
     /// One operation on a thread, alone. `operation` is for errors: "read from".
     fn operate<R: Send + 'static>(
         &self,
-        operation: &str,
+        operation: &'static str,
         f: impl FnOnce(&mut Buffers) -> io::Result<R> + Send + 'static,
     ) -> io::Result<R> {
         self.operate_keeping(operation, Undelivered::Forgotten, f)
@@ -320,7 +326,7 @@ impl File {
 
     fn operate_keeping<R: Send + 'static>(
         &self,
-        operation: &str,
+        operation: &'static str,
         undelivered: Undelivered,
         f: impl FnOnce(&mut Buffers) -> io::Result<R> + Send + 'static,
     ) -> io::Result<R> {
@@ -330,22 +336,25 @@ impl File {
     /// The same with the turn that was taken, which comes back unless there is an error.
     fn hop<R: Send + 'static>(
         &self,
-        operation: &str,
+        operation: &'static str,
         turn: Turn<Buffers>,
         undelivered: Undelivered,
         f: impl FnOnce(&mut Buffers) -> io::Result<R> + Send + 'static,
     ) -> io::Result<(Turn<Buffers>, R)> {
         let done = blocking::call(move || {
             let mut done = Done { turn: Some(turn), result: None, undelivered };
-            done.result = done.turn.as_mut().map(|turn| f(turn));
+            done.result = done
+                .turn
+                .as_mut()
+                .map(|turn| f(turn).map_err(|error| named(error, operation, turn.opened())));
             Ok(done)
         });
-        let mut done = done.map_err(|error| named(error, operation, &self.opened))?;
+        let mut done = done?;
         match (done.turn.take(), done.result.take()) {
             (Some(turn), Some(Ok(result))) => Ok((turn, result)),
             (Some(mut turn), Some(Err(error))) => {
                 turn.was_told();
-                Err(named(error, operation, &self.opened))
+                Err(error)
             }
             _ => unreachable!("a job that comes back has a result"),
         }
@@ -354,7 +363,7 @@ impl File {
     /// An operation that has nothing to do with the position: beside others, but after what is pending.
     fn beside<R: Send + 'static>(
         &self,
-        operation: &str,
+        operation: &'static str,
         f: impl FnOnce(&std::fs::File) -> io::Result<R> + Send + 'static,
     ) -> io::Result<R> {
         if self.turns.if_idle(|buffers| buffers.is_clean()) != Some(true) {

@@ -50,6 +50,8 @@ mod file;
 mod functions;
 mod open_options;
 mod read_dir;
+#[cfg(feature = "tempfile")]
+pub mod temp;
 mod turns;
 mod walk;
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::Errno;
@@ -14,8 +14,8 @@ use crate::fs::calls::Quoted;
 #[derive(Debug)]
 pub(in crate::fs) struct Opened {
     pub(super) file: std::fs::File,
-    /// That it was opened by, if it was by a path.
-    path: Option<Box<Path>>,
+    /// That it was opened by, if it was by a path; for errors.
+    path: Mutex<Option<Box<Path>>>,
     /// What is written does not stay here.
     pub(super) unbuffered: bool,
     can_write: OnceLock<bool>,
@@ -23,7 +23,16 @@ pub(in crate::fs) struct Opened {
 
 impl Opened {
     pub(super) fn new(file: std::fs::File, path: Option<&Path>, unbuffered: bool) -> Self {
-        Opened { file, path: path.map(Box::from), unbuffered, can_write: OnceLock::new() }
+        Opened { file, path: Mutex::new(path.map(Box::from)), unbuffered, can_write: OnceLock::new() }
+    }
+
+    #[cfg(feature = "tempfile")]
+    pub(super) fn was_renamed(&self, path: &Path) {
+        *self.path() = Some(path.into());
+    }
+
+    fn path(&self) -> MutexGuard<'_, Option<Box<Path>>> {
+        self.path.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn into_file(self) -> std::fs::File {
@@ -40,7 +49,7 @@ impl Opened {
 /// As errors have it.
 impl fmt::Display for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.path {
+        match &*self.path() {
             Some(path) => Quoted(path).fmt(f),
             None => write!(f, "descriptor {}", self.file.as_raw_fd()),
         }
