@@ -123,7 +123,8 @@ impl Work for Meeting {
 fn work_that_blocks_holds_up_none_however_threads_are_woken() {
     model(|| {
         let pool = threads(2);
-        // Both are there then, asleep or about to be.
+        // One is there then, asleep or about to be.
+        submit(&pool, &Piece::new());
         let begun = Arc::new((Mutex::new(0), Condvar::new()));
         for _ in 0..2 {
             let work = Arc::new(Meeting { begun: Arc::clone(&begun) });
