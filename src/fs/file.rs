@@ -39,14 +39,15 @@ use opened::Opened;
 ///
 /// # What it has in its buffer
 ///
-/// Reads come from a block that was read ahead, 64 KiB or as much as the caller has room for, and no more than 2 MiB. What others
-/// write there meanwhile is not seen, as with a [`BufReader`](std::io::BufReader); at the end of the file nothing is kept, so that a
-/// later read finds what was added.
+/// Reads come from a block that was read ahead: 64 KiB, up to 512 KiB where one block after the other is read, or as much as the caller
+/// has room for, and no more than 2 MiB. What others write there meanwhile is not seen, as with a
+/// [`BufReader`](std::io::BufReader); at the end of the file nothing is kept, so that a later read finds what was added.
 ///
 /// **What is written stays in the buffer** until there is a block of it, until [`flush`](std::io::Write::flush),
 /// [`sync_all`](Self::sync_all), [`close`](Self::close) or any other operation but a write, or until the file is dropped. Before that nobody
 /// else sees it, and a process that is killed loses it. [`OpenOptions::unbuffered`] makes each write go to the system before it returns, as
-/// std's do. The position is what std's would be, however reads and writes mix.
+/// std's do. The position is what std's would be, however reads and writes mix. What one `writeln!` writes stays together when several
+/// tasks write.
 ///
 /// # Errors of writes
 ///

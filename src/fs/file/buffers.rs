@@ -34,8 +34,11 @@ use crate::io::{find_byte, named};
 use crate::runtime::{blocking, park, report};
 use crate::task::no_cancel;
 
-/// How much is read ahead, and how much may be pending before it is written out.
+/// How much is read ahead at first, and how much may be pending before it is written out.
 pub(super) const BLOCK: usize = 64 << 10;
+
+/// How much is read ahead at most, for who reads block after block.
+const BLOCK_MAX: usize = 512 << 10;
 
 /// How much one call takes over or asks for at most.
 pub(super) const CHUNK_MAX: usize = 2 << 20;
@@ -47,6 +50,8 @@ pub(in crate::fs) struct Buffers {
     ahead: Vec<u8>,
     /// How much of `ahead` was consumed.
     consumed: usize,
+    /// How much is read ahead next: more each time, until somebody goes elsewhere.
+    block: usize,
     pending: Vec<u8>,
     /// An error that nobody was told of.
     deferred: Option<io::Error>,
@@ -57,7 +62,7 @@ pub(in crate::fs) struct Buffers {
 impl Buffers {
     pub(super) fn new(opened: Arc<Opened>) -> Self {
         let (ahead, pending) = (Vec::new(), Vec::new());
-        Buffers { opened, ahead, consumed: 0, pending, deferred: None, told: false }
+        Buffers { opened, ahead, consumed: 0, block: BLOCK, pending, deferred: None, told: false }
     }
 
     pub(super) fn opened(&self) -> &Opened {
@@ -128,11 +133,12 @@ impl Buffers {
     }
 
     /// Reads on until there are so many unread bytes. Gives whether the end has been seen; where a read may wait for somebody, it is the
-    /// only one. `block` is how much one read asks for.
+    /// only one. `block` is how much one read asks for at least.
     pub(super) fn fill(&mut self, target: usize, block: usize) -> io::Result<bool> {
         self.write_out()?;
         self.ahead.drain(..self.consumed);
         self.consumed = 0;
+        let block = block.max(self.block);
         let is_regular = target > 1 && self.is_regular();
         let hint = if target == usize::MAX && is_regular { self.rest() } else { 0 };
         self.ahead.try_reserve(hint.max(block))?;
@@ -146,6 +152,9 @@ impl Buffers {
                 _ if is_regular => {}
                 _ => break,
             }
+        }
+        if self.ahead.len() >= self.block {
+            self.block = (2 * self.block).min(BLOCK_MAX);
         }
         Ok(false)
     }
@@ -173,6 +182,7 @@ impl Buffers {
                 sought => sought?,
             };
             self.consume(unread);
+            self.block = BLOCK;
         }
         Ok(())
     }
@@ -232,7 +242,7 @@ impl Buffers {
         };
         let position = (&self.opened.file).seek(target)?;
         self.ahead.clear();
-        self.consumed = 0;
+        (self.consumed, self.block) = (0, BLOCK);
         Ok(position)
     }
 }

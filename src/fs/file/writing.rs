@@ -1,10 +1,11 @@
 //! Writing: into the buffer while there is room, and a hop where there is none.
 
+use std::fmt::Arguments;
 use std::io::{self, IoSlice, Write};
 
 use super::buffers::{Buffers, CHUNK_MAX};
 use super::{File, Undelivered};
-use crate::io::{by_value, named};
+use crate::io::named;
 
 const WRITES: &str = "write to";
 
@@ -100,6 +101,14 @@ impl Write for &File {
         self.write_with(|buffers| buffers.accept(parts))
     }
 
+    /// In one piece, and not in those that it is made of.
+    fn write_fmt(&mut self, arguments: Arguments<'_>) -> io::Result<()> {
+        match arguments.as_str() {
+            Some(text) => self.write_all(text.as_bytes()),
+            None => self.write_all(arguments.to_string().as_bytes()),
+        }
+    }
+
     /// Writes what is pending, so that others see it.
     fn flush(&mut self) -> io::Result<()> {
         if self.turns.if_idle(|buffers| buffers.is_clean()) == Some(true) {
@@ -109,4 +118,20 @@ impl Write for &File {
     }
 }
 
-by_value!(File: Write);
+impl Write for File {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self).write(bytes)
+    }
+
+    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&*self).write_vectored(parts)
+    }
+
+    fn write_fmt(&mut self, arguments: Arguments<'_>) -> io::Result<()> {
+        (&*self).write_fmt(arguments)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        (&*self).flush()
+    }
+}
