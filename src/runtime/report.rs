@@ -112,8 +112,8 @@ type Hook = Arc<dyn Fn(&TaskReport) + Send + Sync>;
 static HOOK: RwLock<Option<Hook>> = RwLock::new(None);
 
 /// Sets what is told of errors of tasks that nobody looked at, of callbacks that panicked, of tasks that could not be
-/// ended, and, in debug mode ([`Builder::debug`](crate::runtime::Builder::debug)), of steps that took long. The default
-/// prints them to stderr. What asyncio calls the exception handler. It runs in the context of the task or the callback,
+/// ended, of files that were dropped and whose last bytes could not be written, and, in debug mode
+/// ([`Builder::debug`](crate::runtime::Builder::debug)), of steps that took long. The default prints them to stderr. What asyncio calls the exception handler. It runs in the context of the task or the callback,
 /// so that context variables say whose it was.
 ///
 /// # Examples
