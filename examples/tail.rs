@@ -7,14 +7,12 @@ use std::{cell::RefCell, env, error::Error, os::unix::fs::MetadataExt, time::Dur
 
 use cede::{catch_cancelled, fs, fs::File, sleep, try_scope};
 
-/// How long a file is left alone that had nothing new.
 const PAUSE: Duration = Duration::from_millis(100);
 
 struct Tail {
     lines: usize,
     follow: bool,
-    /// Of which file something was shown last.
-    last: RefCell<String>,
+    shown_last: RefCell<String>,
 }
 
 /// Where the last lines begin: found from the end, in a part that grows until they are in it.
@@ -26,8 +24,7 @@ fn last_lines(file: &File, lines: usize) -> io::Result<u64> {
         let begin = length.saturating_sub(size);
         let mut part = vec![0; (length - begin) as usize];
         file.read_exact_at(&mut part, begin)?;
-        // The end of the last line ends no other.
-        part.pop();
+        part.pop(); // The end of the last line ends no other.
         match (0..part.len()).rev().filter(|&at| part[at] == b'\n').nth(others) {
             Some(at) => return Ok(begin + at as u64 + 1),
             None if begin == 0 => return Ok(0),
@@ -39,8 +36,8 @@ fn last_lines(file: &File, lines: usize) -> io::Result<u64> {
 impl Tail {
     fn show_rest(&self, mut file: &File, name: &str) -> io::Result<()> {
         let mut text = Vec::new();
-        if file.read_to_end(&mut text)? > 0 && *self.last.borrow() != name {
-            let gap = if self.last.replace(name.into()).is_empty() { "" } else { "\n" };
+        if file.read_to_end(&mut text)? > 0 && *self.shown_last.borrow() != name {
+            let gap = if self.shown_last.replace(name.into()).is_empty() { "" } else { "\n" };
             text.splice(..0, format!("{gap}==> {name} <==\n").into_bytes());
         }
         cede::io::stdout().write_all(&text)
@@ -53,7 +50,10 @@ impl Tail {
         let mut file = File::open(name)?;
         file.seek(SeekFrom::Start(last_lines(&file, self.lines)?))?;
         self.show_rest(&file, name)?;
-        while self.follow {
+        if !self.follow {
+            return Ok(());
+        }
+        loop {
             sleep(PAUSE);
             let (ours, theirs) = (file.metadata()?, fs::metadata(name).ok());
             if file.stream_position()? > ours.len() {
@@ -64,12 +64,12 @@ impl Tail {
                 file = File::open(name)?;
             }
         }
-        Ok(())
     }
 }
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
-    let (mut tail, mut names) = (Tail { lines: 10, follow: false, last: RefCell::default() }, Vec::new());
+    let (mut tail, mut names) =
+        (Tail { lines: 10, follow: false, shown_last: RefCell::default() }, Vec::new());
     let mut arguments = env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match &*argument {
@@ -78,18 +78,20 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
             _ => names.push(argument),
         }
     }
-    if let [name] = &*names {
-        // No header for one that is alone.
-        *tail.last.get_mut() = name.clone();
-    } else if names.is_empty() {
+    if names.is_empty() {
         println!("usage: tail [-n LINES] [-f] FILE...");
     }
+    // No header for one that is alone.
+    *tail.shown_last.get_mut() = names.first().filter(|_| names.len() == 1).cloned().unwrap_or_default();
     let all = || {
         try_scope(|files| {
-            names.iter().try_for_each(|name| match tail.follow {
-                true => Ok(drop(files.try_spawn(|| tail.show(name)))),
-                false => tail.show(name),
-            })
+            for name in &names {
+                match tail.follow {
+                    true => _ = files.try_spawn(|| tail.show(name)),
+                    false => tail.show(name)?,
+                }
+            }
+            Ok::<_, io::Error>(())
         })
     };
     // Ctrl-C is no error.

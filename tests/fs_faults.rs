@@ -271,7 +271,7 @@ fn a_job_that_has_not_begun_leaves_all_as_it_was() {
         |file, _| file.set_len(0).unwrap(),
         |mut file, _| _ = file.seek(io::SeekFrom::End(0)).unwrap(),
         |file, _| _ = file.write_at(b"x", 0).unwrap(),
-        |file, _| _ = file.try_lock().unwrap(),
+        |file, _| file.try_lock().unwrap(),
         |file, _| _ = file.try_clone().unwrap().close(),
         |_, place| _ = File::create(place.at("a")),
         |_, place| cede::fs::remove_file(place.at("a")).unwrap(),

@@ -45,7 +45,8 @@ fn what_is_written_is_there_when_it_is_flushed_or_dropped() {
 
 #[test]
 fn every_other_operation_writes_first() {
-    let operations: &[(&str, fn(&File))] = &[
+    type Operation = fn(&File);
+    let operations: &[(&str, Operation)] = &[
         ("flush", |mut file| file.flush().unwrap()),
         ("sync_all", |file| file.sync_all().unwrap()),
         ("sync_data", |file| file.sync_data().unwrap()),

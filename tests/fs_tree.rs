@@ -79,7 +79,10 @@ fn errors_say_what_was_done_with_which_path() {
         error(ours::read_link(&none).unwrap_err(), "read the link");
         error(ours::canonicalize(&none).unwrap_err(), "resolve");
         error(read_dir(&none).unwrap_err(), "list");
-        error(ours::set_permissions(&none, Permissions::from_mode(0)).unwrap_err(), "set the permissions of");
+        error(
+            ours::set_permissions(&none, Permissions::from_mode(0o0)).unwrap_err(),
+            "set the permissions of",
+        );
         let both = |what: &str| format!("can't {what} {none:?} to {other:?}: No such file");
         says(&ours::rename(&none, &other).unwrap_err(), &both("rename"), libc::ENOENT);
         says(&ours::copy(&none, &other).unwrap_err(), &both("copy"), libc::ENOENT);
@@ -256,9 +259,8 @@ fn a_walk_tells_of_what_it_cannot_enter_and_goes_on() {
             names(place, walk(place.at("t")).sorted(true).follow_links(true).enter(|e| e.file_name() != "f"));
         assert!(found.starts_with(" a b b/c b/d b/d/e ! can't enter \"/b/up\": "), "{found}");
         assert!(found.ends_with(" f g"), "{found}");
-        let mut removed = walk(place.at("t")).sorted(true);
         let mut found = Vec::new();
-        while let Some(entry) = removed.next() {
+        for entry in walk(place.at("t")).sorted(true) {
             if entry.as_ref().is_ok_and(|entry| entry.file_name() == "b") {
                 fs::remove_dir_all(place.at("t/b")).unwrap();
             }

@@ -1,7 +1,7 @@
 //! Files and directories, in std's shapes: what takes time is done on a thread, and suspends the task.
 //!
 //! No system tells when a disk is ready, so each call here is a job for the threads of [`unblock`](crate::unblock), as in aiofiles. What costs is
-//! the way there and back. So a call does as much as it can at once: [`read`] opens, reads and closes a file in one job, [`read_dir`] fetches
+//! the way there and back. So a call does as much as it can at once: [`read`] opens, reads and closes a file in one job, [`read_dir()`] fetches
 //! hundreds of entries, and a [`File`] has a buffer, so that small reads and writes and its [`lines`](File::lines) go to a thread
 //! once for each block.
 //!

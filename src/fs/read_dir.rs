@@ -21,7 +21,7 @@ use crate::runtime::blocking;
 /// How many entries one job fetches at most.
 const BATCH: usize = 512;
 
-/// What is in a directory, one after the other; from [`read_dir`].
+/// What is in a directory, one after the other; from [`read_dir()`].
 pub struct ReadDir {
     path: Arc<Path>,
     /// With the jobs that fetch entries.
@@ -187,7 +187,7 @@ impl DirEntry {
         symlink_metadata(self.path())
     }
 
-    /// The number of what it names: [`DirEntryExt::ino`](std::os::unix::fs::DirEntryExt::ino).
+    /// The number of what it names: std's [`DirEntryExt::ino`].
     pub fn ino(&self) -> u64 {
         self.number
     }

@@ -20,7 +20,7 @@ use super::calls::{Quoted, on_path};
 use super::read_dir::{DirEntry, list};
 use crate::io::named;
 
-/// What is in a directory and in those below it; from [`walk`].
+/// What is in a directory and in those below it; from [`walk()`].
 pub struct Walk {
     options: Options,
     /// Where it begins, until it does.
@@ -31,13 +31,16 @@ pub struct Walk {
     next: Option<Directory>,
 }
 
+/// Says whether a directory is entered.
+type Enter = Box<dyn FnMut(&WalkEntry) -> bool>;
+
 struct Options {
     depth_min: usize,
     depth_max: usize,
     follow_links: bool,
     contents_first: bool,
     sorted: bool,
-    enter: Option<Box<dyn FnMut(&WalkEntry) -> bool>>,
+    enter: Option<Enter>,
 }
 
 /// A directory that is to be listed.
@@ -241,7 +244,9 @@ impl Walk {
             Err(error) => return Some(Err(error)),
         };
         let followed = self.options.follow_links && kind.is_symlink();
-        if !followed && !(self.options.follow_links && kind.is_dir()) {
+        // To find out what a link leads to, and which directory it is, takes a hop.
+        let is_looked_at = followed || (self.options.follow_links && kind.is_dir());
+        if !is_looked_at {
             return self.visit(WalkEntry { path, kind, depth, followed }, None);
         }
         // A link that leads nowhere is what it is.
