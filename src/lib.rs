@@ -56,6 +56,7 @@ pub mod stack;
 
 mod coroutine;
 pub mod executor;
+pub mod fs;
 pub mod future;
 pub mod generator;
 pub mod io;

@@ -1,4 +1,5 @@
-//! The examples that serve or supervise, each in a child with real sockets and programs, to its end by Ctrl-C or SIGTERM.
+//! The examples that do a whole job, each in a child with real sockets, files and programs; those that go on for ever to their end by
+//! Ctrl-C or SIGTERM.
 //!
 //! The children are this binary, which has the examples in it, since `cargo test --test examples_io` builds no example. Ctrl-C is for
 //! the thread that a process began with, and the usual harness runs tests on others: so this has one of its own.
@@ -8,6 +9,10 @@
 mod chat;
 
 #[allow(dead_code, reason = "its `main` is the example's")]
+#[path = "../examples/grep.rs"]
+mod grep;
+
+#[allow(dead_code, reason = "its `main` is the example's")]
 #[path = "../examples/proxy.rs"]
 mod proxy;
 
@@ -15,20 +20,34 @@ mod proxy;
 #[path = "../examples/supervisor.rs"]
 mod supervisor;
 
+#[allow(dead_code, reason = "its `main` is the example's")]
+#[path = "../examples/tail.rs"]
+mod tail;
+
+mod fs_place;
+
 use std::env;
 use std::error::Error;
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use fs_place::Place;
 use rustix::process::{Pid, Signal, kill_process};
 
 type Main = fn() -> Result<(), Box<dyn Error>>;
 
-const EXAMPLES: &[(&str, Main)] =
-    &[("chat", chat::main), ("proxy", proxy::main), ("supervisor", supervisor::main)];
+const EXAMPLES: &[(&str, Main)] = &[
+    ("chat", chat::main),
+    ("grep", grep::main),
+    ("proxy", proxy::main),
+    ("supervisor", supervisor::main),
+    ("tail", tail::main),
+];
 
 const TESTS: &[(&str, fn())] = &[
     ("a_chat_tells_all_what_one_says", a_chat_tells_all_what_one_says),
@@ -39,6 +58,12 @@ const TESTS: &[(&str, fn())] = &[
     ("a_proxy_cuts_those_that_take_too_long", a_proxy_cuts_those_that_take_too_long),
     ("a_supervisor_starts_again_and_ends_in_good_order", a_supervisor_starts_again_and_ends_in_good_order),
     ("a_supervisor_shows_itself", a_supervisor_shows_itself),
+    ("a_grep_finds_lines_in_the_order_of_paths", a_grep_finds_lines_in_the_order_of_paths),
+    ("a_tail_shows_the_last_lines", a_tail_shows_the_last_lines),
+    (
+        "a_tail_follows_files_that_grow_shrink_and_are_replaced",
+        a_tail_follows_files_that_grow_shrink_and_are_replaced,
+    ),
     ("an_example_without_arguments_says_how_it_is_used", an_example_without_arguments_says_how_it_is_used),
 ];
 
@@ -86,19 +111,19 @@ impl Drop for Example {
 }
 
 impl Example {
-    /// One that serves.
     fn start(name: &str, arguments: &[&str]) -> Self {
-        let mut example = Example::run(name, arguments);
-        example.address = example.line().strip_prefix("listening on ").unwrap().to_owned();
-        example
-    }
-
-    fn run(name: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(env::current_exe().unwrap());
         command.args(arguments).env(CHILD, name).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         Example { child, output, address: String::new() }
+    }
+
+    /// One that says where it listens.
+    fn serve(name: &str, arguments: &[&str]) -> Self {
+        let mut example = Example::start(name, arguments);
+        example.address = example.line().strip_prefix("listening on ").unwrap().to_owned();
+        example
     }
 
     fn line(&mut self) -> String {
@@ -149,7 +174,7 @@ impl Client {
 }
 
 fn a_chat_tells_all_what_one_says() {
-    let chat = Example::start("chat", &["127.0.0.1:0"]);
+    let chat = Example::serve("chat", &["127.0.0.1:0"]);
     let enter = |name: &str| {
         let mut client = chat.connect();
         client.hears("Who are you?");
@@ -193,7 +218,7 @@ fn proxied(seconds: &str) -> Example {
             }
         }
     });
-    Example::start("proxy", &["127.0.0.1:0", &address, seconds])
+    Example::serve("proxy", &["127.0.0.1:0", &address, seconds])
 }
 
 fn a_proxy_hands_bytes_and_ends_on() {
@@ -279,7 +304,7 @@ fn a_supervisor_starts_again_and_ends_in_good_order() {
         let deaf = "deaf=trap '' TERM; echo ready; while :; do sleep 0.01; done";
         let services =
             ["1", tidy, deaf, "short=echo out; echo error >&2; exit 3", "missing=exec /there/is/none"];
-        let mut supervisor = Example::run("supervisor", &services);
+        let mut supervisor = Example::start("supervisor", &services);
         let mut lines = Vec::new();
         let count = |lines: &[String], text: &str| lines.iter().filter(|line| line.starts_with(text)).count();
         while count(&lines, "short* started") < 4 || count(&lines, "missing* exit status: 127") < 2 {
@@ -301,9 +326,73 @@ fn a_supervisor_starts_again_and_ends_in_good_order() {
 }
 
 fn a_supervisor_shows_itself() {
-    let text = Example::run("supervisor", &[]).end();
+    let text = Example::start("supervisor", &[]).end();
     assert!(text.matches("flaky: in trouble\n").count() > 1, "{text}");
     assert!(text.ends_with("deaf* signal: 9 (SIGKILL)\nall have ended\n"), "{text}");
+}
+
+fn a_grep_finds_lines_in_the_order_of_paths() {
+    let place = Place::new();
+    let mut expected = String::new();
+    for n in 100..300 {
+        // Large ones take longer, and come at their place all the same.
+        let filler = "nothing\n".repeat(if n % 7 == 0 { 20_000 } else { n % 5 });
+        let path = place.file(&format!("{}/{n}", n / 50), format!("{filler}a needle {n}\r\nlast needle"));
+        let line = filler.lines().count() + 1;
+        let path = path.display();
+        expected += &format!("{path}:{line}:a needle {n}\n{path}:{}:last needle\n", line + 1);
+    }
+    place.file("3/binary", b"needle\0");
+    place.file("3/latin", b"n\xe9 nothing\n");
+    let root = place.path().to_str().unwrap();
+    assert!(Example::start("grep", &["needle", root]).end() == expected);
+    assert_eq!(Example::start("grep", &["no such thing", root, "/nowhere"]).end(), "");
+}
+
+fn a_tail_shows_the_last_lines() {
+    let place = Place::new();
+    let lines: Vec<String> = (0..50_000).map(|n| format!("line {n}\n")).collect();
+    let path = place.file("a", lines.concat());
+    let name = path.to_str().unwrap();
+    let tail = |count: &str| Example::start("tail", &["-n", count, name]).end();
+    for count in [0, 1, 2, 20_000, 50_000, 60_000] {
+        assert!(tail(&count.to_string()) == lines[50_000_usize.saturating_sub(count)..].concat(), "{count}");
+    }
+    let unfinished = place.file("b", "one\ntwo\nthree");
+    let empty = place.file("c", "");
+    let other = unfinished.to_str().unwrap();
+    let both = Example::start("tail", &["-n", "2", other, empty.to_str().unwrap(), name]).end();
+    assert_eq!(both, format!("==> {other} <==\ntwo\nthree\n==> {name} <==\nline 49998\nline 49999\n"));
+}
+
+fn a_tail_follows_files_that_grow_shrink_and_are_replaced() {
+    let place = Place::new();
+    let (one, other) = (place.file("one", "first line\nsecond line\n"), place.at("other"));
+    let (one_name, other_name) = (one.to_str().unwrap(), other.to_str().unwrap());
+    let mut tail = Example::start("tail", &["-f", "-n", "1", one_name, other_name]);
+    let mut shows = |expected: &str| assert_eq!(tail.line(), expected);
+    let append = |path: &Path, text: &str| {
+        fs::OpenOptions::new().append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+    };
+    shows(&format!("==> {one_name} <=="));
+    shows("second line");
+    append(&one, "third line\n");
+    shows("third line");
+    fs::write(&other, "it is there now\n").unwrap();
+    shows("");
+    shows(&format!("==> {other_name} <=="));
+    shows("it is there now");
+    fs::write(&one, "cut off\n").unwrap();
+    shows("");
+    shows(&format!("==> {one_name} <=="));
+    shows("cut off");
+    append(&one, "late\n");
+    fs::rename(&one, place.at("one.1")).unwrap();
+    fs::write(&one, "fresh\n").unwrap();
+    shows("late");
+    shows("fresh");
+    tail.interrupt();
+    assert_eq!(tail.end(), "");
 }
 
 fn an_example_without_arguments_says_how_it_is_used() {

@@ -1,7 +1,8 @@
 //! The Python in the porting guide does what it says there, which the Rust beside it, a doctest, says too.
 //!
 //! It runs under a virtual clock, as the Rust does, by the Python that is installed: `python3`, or what the variable PYTHON names. Where
-//! there is none that is new enough for the guide, a line on stderr says what was skipped.
+//! there is none that is new enough for the guide, a line on stderr says what was skipped; so it does for programs that need a package
+//! which is not installed.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -11,6 +12,9 @@ use std::{env, fs};
 
 /// The version of the guide.
 const NEEDED: (u32, u32) = (3, 13);
+
+/// What programs of the guide need that does not come with Python.
+const PACKAGES: &[&str] = &["aiofiles"];
 
 /// A clock that jumps to the next deadline when nothing comes, as long as no thread is at work, and is the system's else.
 const VIRTUAL_TIME: &str = "\
@@ -72,12 +76,26 @@ fn is_new_enough() -> bool {
     let status = Command::new(python()).args(["-c", &asked]).status();
     let new_enough = status.is_ok_and(|status| status.success());
     if !new_enough {
-        // Not `eprintln`, which the harness keeps to itself when the test passes.
-        let line =
-            format!("skipped: the Python of the guide needs {NEEDED:?}, and {:?} is not that\n", python());
-        io::stderr().write_all(line.as_bytes()).unwrap();
+        say(&format!("skipped: the Python of the guide needs {NEEDED:?}, and {:?} is not that", python()));
     }
     new_enough
+}
+
+/// Not by `eprintln`, which the harness keeps to itself when the test passes.
+fn say(line: &str) {
+    io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
+}
+
+/// Leaves out what needs a package that is not installed.
+fn that_can_run(mut blocks: Vec<Block>) -> Vec<Block> {
+    for package in PACKAGES {
+        let needs = |block: &Block| block.program.contains(&format!("import {package}"));
+        if blocks.iter().any(needs) && run(&format!("import {package}")).is_err() {
+            say(&format!("skipped: {package} is not there for {:?}", python()));
+            blocks.retain(|block| !needs(block));
+        }
+    }
+    blocks
 }
 
 /// The blocks of Python in the text of a chapter.
@@ -124,6 +142,7 @@ fn the_python_of_the_guide_does_what_it_says() {
     if !is_new_enough() {
         return;
     }
+    let blocks = that_can_run(blocks);
     // One interpreter for all, since it takes longer to start than to run any of them.
     let calls = blocks.iter().map(|Block { chapter, line, program, .. }| {
         let place = format!("{}:{line}", chapter.file_name().unwrap().display());

@@ -15,6 +15,7 @@ use cede::executor::{
     self, AsCompleted as JobsAsCompleted, Future, FutureError, Job, Map, MapOptions, Resulting,
     ThreadPoolExecutor, TimeoutError,
 };
+use cede::fs::{DirBuilder, DirEntry, File, FileLines, OpenOptions, ReadDir, TryLockError, Walk, WalkEntry};
 use cede::future::{AsFuture, WaitingForFuture};
 use cede::generator::Builder;
 use cede::io::{
@@ -132,6 +133,8 @@ fn each_public_type_crosses_threads_only_where_it_may() {
             executors().as_slice(),
             futures().as_slice(),
             streams_with_features().as_slice(),
+            files().as_slice(),
+            temporary_files().as_slice(),
         ]
         .concat(),
     );
@@ -472,6 +475,38 @@ fn streams_with_features() -> Vec<&'static str> {
 #[cfg(not(feature = "futures-io"))]
 fn streams_with_features() -> Vec<&'static str> {
     vec!["AsyncStream"]
+}
+
+fn files() -> Vec<&'static str> {
+    crosses_threads! {
+        File: true, true;
+        FileLines: true, true;
+        TryLockError: true, true;
+        OpenOptions: true, true;
+        DirBuilder: true, true;
+        ReadDir: true, true;
+        DirEntry: true, true;
+        Walk: false, false;
+        WalkEntry: true, true;
+    }
+    .into()
+}
+
+#[cfg(feature = "tempfile")]
+fn temporary_files() -> Vec<&'static str> {
+    crosses_threads! {
+        cede::fs::temp::Builder: true, true;
+        cede::fs::temp::NamedTempFile: true, true;
+        cede::fs::temp::PersistError: true, true;
+        cede::fs::temp::TempDir: true, true;
+        cede::fs::temp::SpooledTempFile: true, true;
+    }
+    .into()
+}
+
+#[cfg(not(feature = "tempfile"))]
+fn temporary_files() -> Vec<&'static str> {
+    vec!["NamedTempFile", "PersistError", "TempDir", "SpooledTempFile"]
 }
 
 /// Types that are `pub` for the sake of a sealed trait and that nobody can name.

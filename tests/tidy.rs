@@ -116,7 +116,7 @@ const UNSAFE_FILES: &[&str] = &[
 ];
 
 /// Single-file examples that do a whole job and may be longer than the others.
-const WHOLE_JOBS: &[&str] = &["chat.rs", "supervisor.rs"];
+const WHOLE_JOBS: &[&str] = &["chat.rs", "grep.rs", "supervisor.rs", "tail.rs"];
 
 const FILE_LINES_MAX: usize = 600;
 const FUNCTION_LINES_MAX: usize = 70;

@@ -13,7 +13,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-/// What an [`io::Error`] of cede's sockets and pipes holds: the operation, what it was done with, and the error of the
+/// What an [`io::Error`] of cede's sockets, pipes and files holds: the operation, what it was done with, and the error of the
 /// system.
 ///
 /// # Examples

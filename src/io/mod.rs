@@ -50,6 +50,7 @@ pub(crate) use attempting::Attempting;
 pub(crate) use by_value::by_value;
 pub(crate) use failure::named;
 pub(crate) use pauses::Pauses;
+pub(crate) use separators::find_byte;
 pub(crate) use split::into_split;
 pub(crate) use timeouts::Timeouts;
 pub(crate) use watched::Action;

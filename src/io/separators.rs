@@ -84,7 +84,7 @@ fn find(bytes: &[u8], separator: &[u8]) -> Option<usize> {
 }
 
 /// By the search that std has for its own readers, which is many times faster than a loop.
-fn find_byte(bytes: &[u8], byte: u8) -> Option<usize> {
+pub(crate) fn find_byte(bytes: &[u8], byte: u8) -> Option<usize> {
     let mut rest = bytes;
     let passed = rest.skip_until(byte).ok()?;
     passed.checked_sub(1).filter(|&at| bytes[at] == byte)

@@ -15,6 +15,7 @@
 //! | `sync` | what tasks share, on one thread or several: locks, events, queues, channels | sockets, files |
 //! | `io` | any descriptor that can be waited for | protocols |
 //! | `net` | TCP, names | |
+//! | `fs` | files, directories, paths, and what a file holds between calls on threads | sockets |
 //! | `process` | children, how they end | what they are for |
 //! | `signal` | streams of signals, handlers, an orderly end | how the kernel delivers them |
 //! | `executor` | jobs, their futures, executors and pools of threads | sockets, files |
@@ -231,6 +232,15 @@
 //! | `notified` | what conditions of both kinds are made of |
 //! | `mpsc`, `oneshot`, `broadcast`, `watch`, `channel` | channels, and what they have in common |
 //! | `once_cell`, `lazy` | values that are made once |
+//!
+//! | `fs/` | |
+//! |---|---|
+//! | `calls`, `turns` | a call on a thread, with its paths; a thing that is lent to jobs which may outlive their tasks |
+//! | `file`, `file/buffers` | an open file; what was read ahead and what is to be written, and the position between them: read it first |
+//! | `file/reading`, `file/writing`, `file/locking` | its operations |
+//! | `functions`, `open_options`, `dir_builder` | std's |
+//! | `read_dir`, `walk` | directories and trees |
+//! | `temp/` | what removes itself |
 //!
 //! | `process/` | |
 //! |---|---|

@@ -10,7 +10,7 @@
 //! | the same to each of many things | [`par_map`](crate::task::par_map) | in chunks, on all workers | borrows of what is `Sync` |
 //! | one of a kind for each worker: a listener, a cache | [`spawn_on_each`](crate::runtime::spawn_on_each) | on each worker | as for `spawn_any` |
 //! | comes from a thread that is none of the runtime's | [`Handle::spawn`](crate::Handle::spawn) | in the run of the handle | as for `spawn_any` |
-//! | blocks its thread: files, a C library, a lock of std that is held long | [`unblock`](crate::unblock) | on a thread that is there for it; the task waits | what is `Send` |
+//! | blocks its thread: a C library, a lock of std that is held long; for files there is [`fs`](crate::fs) | [`unblock`](crate::unblock) | on a thread that is there for it; the task waits | what is `Send` |
 //! | computes for long, where tasks must not wait behind it; or wants the interface of `concurrent.futures` | [`ThreadPoolExecutor`](crate::executor::ThreadPoolExecutor), with a limit of its own | beside the run; the task waits for the future | what is `Send` |
 //!
 //! # One thread or several

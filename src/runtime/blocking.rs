@@ -33,6 +33,7 @@ use super::inbox::Sender;
 use super::operation::{Operation, sealed};
 use super::park;
 use super::pool::{Busy, Pool, Refusal, Settings, Work};
+use super::reactor;
 use super::scheduler::with_scheduler;
 use super::task::TaskKey;
 use super::waiter::Waiter;
@@ -102,6 +103,20 @@ pub(crate) fn try_unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'sta
     match park::wait(pin!(Unblocking::begin(&pool, f, sender, ticket)))? {
         Ok(value) => Ok(value),
         Err(payload) => panic::resume_unwind(payload),
+    }
+}
+
+/// Has a thread do a call that can't be told not to wait, for a stream or a file. Where a task may not wait, as in a destructor while its
+/// thread unwinds, the call is done here.
+///
+/// # Errors
+///
+/// Those of the call; outside of a task; when no thread can be had.
+pub(crate) fn call<T: Send + 'static>(f: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    match park::refusal() {
+        None => try_unblock(f)?,
+        Some(refusal @ park::Refusal::NoTask) => Err(reactor::refused(refusal)),
+        Some(_) => f(),
     }
 }
 

@@ -24,6 +24,12 @@
 //! same sleeper. All of it is sequentially consistent, so that either the sleeper sees the work or the other
 //! sees the sleeper.
 //!
+//! One is woken at a time. As long as he looks for work (`searching`), nobody else is woken: when he has found some, and there is
+//! more, he wakes the next one, or has a new thread made. He first says that he does not look any more and then looks whether there is more, and who
+//! hands work in does so before he looks at that: again one of them sees the other. So a burst of short work costs a wake-up or two
+//! and not one for each piece, which whoever hands it in would pay for; and work that blocks holds up none, since
+//! nobody begins his before he has seen to the rest.
+//!
 //! # The end
 //!
 //! One word has the number of pieces of work that are not done and, in its lowest bit, whether the pool is closed: a piece is
@@ -109,6 +115,8 @@ pub(crate) struct Pool {
     threads: AtomicUsize,
     /// How many of them sleep and have no token. Written under the lock.
     sleeping: AtomicUsize,
+    /// Whether a thread that was woken looks for work. Set by who wakes it, cleared by itself.
+    searching: AtomicBool,
     /// Whether there is a `verdict`.
     has_verdict: AtomicBool,
     state: Mutex<State>,
@@ -163,6 +171,16 @@ pub(crate) fn current() -> Option<u64> {
     OWN.try_with(|own| Some(own.borrow().as_ref()?.pool)).ok().flatten()
 }
 
+/// How a thread comes back that had nothing to do.
+enum Sleep {
+    /// By a token: it is the one that looks for work.
+    Woken,
+    /// There was work before it slept, or when it was about to go.
+    None,
+    /// It is to go, and is no longer counted.
+    End,
+}
+
 /// A thread is busy with a piece of work as long as this is not released.
 pub(crate) struct Busy<'a> {
     pool: Option<&'a Pool>,
@@ -203,6 +221,7 @@ impl Pool {
             stealers: RwLock::default(),
             threads: AtomicUsize::new(0),
             sleeping: AtomicUsize::new(0),
+            searching: AtomicBool::new(false),
             has_verdict: AtomicBool::new(false),
             state: Mutex::default(),
             wake: Condvar::new(),
@@ -242,10 +261,19 @@ impl Pool {
         }
         self.push(work);
         fence(Ordering::SeqCst);
-        if !self.wake_one() && before / ONE + 1 > self.threads() && self.threads() < self.threads_max() {
+        self.call_for_a_thread(before / ONE + 1);
+        Ok(())
+    }
+
+    /// There is work to take, and so much in all that is not done: sees to it that a thread comes to it.
+    fn call_for_a_thread(self: &Arc<Self>, unfinished: usize) {
+        if !self.searching.load(Ordering::SeqCst)
+            && !self.wake_one()
+            && unfinished > self.threads()
+            && self.threads() < self.threads_max()
+        {
             self.grow();
         }
-        Ok(())
     }
 
     fn push(&self, work: Entry) {
@@ -270,6 +298,7 @@ impl Pool {
             return false;
         }
         self.sleeping.fetch_sub(1, Ordering::SeqCst);
+        self.searching.store(true, Ordering::SeqCst);
         state.tokens += 1;
         drop(state);
         self.wake.notify_one();
@@ -392,18 +421,29 @@ impl Pool {
         self.word.load(Ordering::SeqCst) & CLOSED != 0
     }
 
-    fn work(&self, number: usize) {
+    fn work(self: &Arc<Self>, number: usize) {
         let queue = self.settings.own_queues.then(|| Rc::new(Worker::new_fifo()));
         if let Some(queue) = &queue {
             self.write_stealers().push((number, queue.stealer()));
         }
         OWN.set(Some(Own { pool: self.serial, queue: queue.clone() }));
-        let mut turn = 0;
+        let (mut turn, mut was_woken) = (0, false);
         loop {
-            match self.find(queue.as_deref(), number, &mut turn) {
+            let found = self.find(queue.as_deref(), number, &mut turn);
+            if std::mem::take(&mut was_woken) {
+                self.searching.store(false, Ordering::SeqCst);
+                fence(Ordering::SeqCst);
+                if found.is_some() && self.has_work() {
+                    self.call_for_a_thread(self.word.load(Ordering::SeqCst) / ONE);
+                }
+            }
+            match found {
                 Some(work) => self.carry_out(work),
-                None if self.sleep() => {}
-                None => break,
+                None => match self.sleep() {
+                    Sleep::Woken => was_woken = true,
+                    Sleep::None => {}
+                    Sleep::End => break,
+                },
             }
         }
         // What the destructors of the thread's locals hand in goes to the others.
@@ -453,25 +493,25 @@ impl Pool {
         !self.queue.is_empty() || stealers.iter().any(|(_, stealer)| !stealer.is_empty())
     }
 
-    /// Waits for work. Gives false when the thread is to go, and is no longer counted.
-    fn sleep(&self) -> bool {
+    /// Waits for work.
+    fn sleep(&self) -> Sleep {
         let mut state = lock(&self.state);
         self.sleeping.fetch_add(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         if self.has_work() {
             self.sleeping.fetch_sub(1, Ordering::SeqCst);
-            return true;
+            return Sleep::None;
         }
         loop {
             if state.tokens > 0 {
                 // Whoever gave it has taken this thread, or one that sleeps on in its place, off the count.
                 state.tokens -= 1;
-                return true;
+                return Sleep::Woken;
             }
             if self.is_over() {
                 self.sleeping.fetch_sub(1, Ordering::SeqCst);
                 self.threads.fetch_sub(1, Ordering::SeqCst);
-                return false;
+                return Sleep::End;
             }
             let (guard, timed_out) = self.wait(state);
             state = guard;
@@ -482,7 +522,7 @@ impl Pool {
                 // Somebody may just have counted on this thread.
                 let stays = self.has_work();
                 self.threads.fetch_add(usize::from(stays), Ordering::SeqCst);
-                return stays;
+                return if stays { Sleep::None } else { Sleep::End };
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::panic::{self, AssertUnwindSafe, Location};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -111,8 +112,8 @@ type Hook = Arc<dyn Fn(&TaskReport) + Send + Sync>;
 static HOOK: RwLock<Option<Hook>> = RwLock::new(None);
 
 /// Sets what is told of errors of tasks that nobody looked at, of callbacks that panicked, of tasks that could not be
-/// ended, and, in debug mode ([`Builder::debug`](crate::runtime::Builder::debug)), of steps that took long. The default
-/// prints them to stderr. What asyncio calls the exception handler. It runs in the context of the task or the callback,
+/// ended, of files that were dropped and whose last bytes could not be written, and, in debug mode
+/// ([`Builder::debug`](crate::runtime::Builder::debug)), of steps that took long. The default prints them to stderr. What asyncio calls the exception handler. It runs in the context of the task or the callback,
 /// so that context variables say whose it was.
 ///
 /// # Examples
@@ -212,6 +213,12 @@ pub(crate) fn unobserved_remote(name: &str, spawned_at: &'static Location<'stati
 pub(crate) fn unobserved_job(submitted_at: &'static Location<'static>, error: &dyn Error) {
     let message = failed_unobserved(error);
     report(&TaskReport { name: "a job".to_owned(), spawned_at: Some(submitted_at), message });
+}
+
+/// What was written to a file is lost, and the file is going.
+pub(crate) fn lost_writes(file: &str, error: &io::Error) {
+    let message = format!("was dropped, and what was written to it is lost: {error}");
+    report(&TaskReport { name: format!("file {file}"), spawned_at: None, message });
 }
 
 /// A task that could not be ended is left where it is.

@@ -11,8 +11,7 @@ use rustix::net::{RecvFlags, SendFlags};
 use super::super::watched::{Action, Watched};
 use super::super::{Readiness, named};
 use crate::runtime::blocking;
-use crate::runtime::park::{self, Refusal};
-use crate::runtime::reactor::{self, Direction};
+use crate::runtime::reactor::Direction;
 use crate::task::no_cancel;
 
 /// How much is written at once where a write might block: what a pipe that has any room takes whole.
@@ -209,14 +208,9 @@ impl Raw {
     }
 }
 
-/// Does a call that is short but can't be told not to wait. Where the task may not wait, as in a destructor while the thread unwinds,
-/// it is done here.
+/// Does a call that is short but can't be told not to wait.
 fn on_a_thread<T: Send + 'static>(f: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    match park::refusal() {
-        None => no_cancel(|| blocking::try_unblock(f))?,
-        Some(refusal @ Refusal::NoTask) => Err(reactor::refused(refusal)),
-        Some(_) => f(),
-    }
+    no_cancel(|| blocking::call(f))
 }
 
 /// Asks the system whether a call would wait: then the answer is `WouldBlock`.

@@ -262,8 +262,7 @@
 //!
 //! # Files
 //!
-//! asyncio has none, and `aiofiles` runs each call on a thread. Files of their own kind are not there yet: use std's, in
-//! [`unblock`](crate::runtime::unblock) where they are slow.
+//! asyncio has none. What `aiofiles` has is in the chapter [`files`](super::files).
 //!
 //! # Subprocesses
 //!

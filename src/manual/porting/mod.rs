@@ -12,6 +12,7 @@
 //! | [`sync`] | `Lock`, `Event`, `Condition`, `Semaphore`, `Barrier`, `Queue` and its kin |
 //! | [`event_loop`] | `call_soon`, `call_later`, `to_thread`, `run_in_executor`, `run_coroutine_threadsafe`, signals, debug mode, introspection |
 //! | [`io`] | streams, servers, transports, protocols, sockets, subprocesses |
+//! | [`files`] | `aiofiles`, `os`, `shutil` and `tempfile`, as far as they are about files and directories |
 //! | [`threads`] | `threading`, `multiprocessing`, `concurrent.futures` |
 //! | [`order`] | what runs when, and what a port may rely on |
 //!
@@ -183,6 +184,7 @@
 
 pub mod combinators;
 pub mod event_loop;
+pub mod files;
 pub mod generators;
 pub mod io;
 pub mod order;

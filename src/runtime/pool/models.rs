@@ -37,14 +37,20 @@ impl Pool {
     /// Makes what of it is made at the first use.
     pub(crate) fn touch(&self) {
         let _ = (self.threads(), self.is_closed(), self.sleeping.load(Ordering::Relaxed));
+        let _ = self.searching.load(Ordering::Relaxed);
         let _ = (self.has_verdict.load(Ordering::Relaxed), self.has_work());
     }
 }
 
 /// A pool of one thread.
 fn one_thread() -> Arc<Pool> {
+    threads(1)
+}
+
+/// A pool of so many threads.
+fn threads(threads_max: usize) -> Arc<Pool> {
     let settings = Settings {
-        threads_max: 1,
+        threads_max,
         idle_max: Some(Duration::MAX),
         own_queues: false,
         promises: true,
@@ -93,6 +99,40 @@ fn work_of_two_who_come_at_once_is_done() {
         pool.close();
         pool.join();
         assert_eq!(pieces.map(|piece| piece.counts()), [(1, 0), (1, 0)]);
+    });
+}
+
+/// Waits for the other of a pair to have begun.
+struct Meeting {
+    begun: Arc<(Mutex<u32>, Condvar)>,
+}
+
+impl Work for Meeting {
+    fn run(self: Arc<Self>, _busy: &Busy<'_>) {
+        let (begun, both) = &*self.begun;
+        let mut begun = lock(begun);
+        *begun += 1;
+        both.notify_all();
+        drop(both.wait_while(begun, |begun| *begun < 2));
+    }
+
+    fn refuse(self: Arc<Self>, _reason: &Refusal) {}
+}
+
+#[test]
+fn work_that_blocks_holds_up_none_however_threads_are_woken() {
+    model(|| {
+        let pool = threads(2);
+        // One is there then, asleep or about to be.
+        submit(&pool, &Piece::new());
+        let begun = Arc::new((Mutex::new(0), Condvar::new()));
+        for _ in 0..2 {
+            let work = Arc::new(Meeting { begun: Arc::clone(&begun) });
+            assert!(pool.submit(work).is_ok());
+        }
+        pool.close();
+        pool.join();
+        assert_eq!(*lock(&begun.0), 2);
     });
 }
 

@@ -1,0 +1,312 @@
+//! The functions with paths, directories and walks.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use cede::Generator;
+use cede::fs as ours;
+use cede::fs::{DirBuilder, Permissions, WalkEntry, read_dir, walk};
+
+mod fs_place;
+use fs_place::{Place, nul, says};
+
+fn run<T>(main: impl FnOnce(&Place) -> T) -> T {
+    let place = Place::new();
+    cede::run(|| main(&place))
+}
+
+#[test]
+fn files_are_written_read_copied_renamed_linked_and_removed() {
+    run(|place| {
+        let (a, b, c) = (place.at("a"), place.at("b"), place.at("c"));
+        ours::write(&a, "text").unwrap();
+        ours::set_permissions(&a, Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(ours::copy(&a, &b).unwrap(), 4);
+        assert_eq!(ours::metadata(&b).unwrap().mode() & 0o777, 0o640);
+        ours::rename(&b, &c).unwrap();
+        assert_eq!((ours::read(&c).unwrap(), ours::exists(&b).unwrap()), (b"text".into(), false));
+        ours::hard_link(&a, &b).unwrap();
+        assert_eq!(ours::metadata(&b).unwrap().ino(), ours::metadata(&a).unwrap().ino());
+        ours::remove_file(&b).unwrap();
+        ours::symlink("a", &b).unwrap();
+        assert_eq!(ours::read_link(&b).unwrap(), Path::new("a"));
+        assert_eq!(ours::canonicalize(&b).unwrap(), fs::canonicalize(&a).unwrap());
+        assert!(ours::is_symlink(&b) && ours::is_file(&b) && !ours::is_dir(&b) && !ours::is_symlink(&a));
+        assert!(ours::symlink_metadata(&b).unwrap().is_symlink());
+        assert_eq!(ours::read_to_string(&b).unwrap(), "text");
+        let mine = ours::metadata(&a).unwrap();
+        ours::chown(&a, Some(mine.uid()), None).unwrap();
+        ours::lchown(&b, None, Some(mine.gid())).unwrap();
+    });
+}
+
+#[test]
+fn directories_are_made_and_removed() {
+    run(|place| {
+        let inner = place.at("x/y/z");
+        assert_eq!(ours::create_dir(&inner).unwrap_err().kind(), ErrorKind::NotFound);
+        ours::create_dir_all(&inner).unwrap();
+        ours::create_dir_all(&inner).unwrap();
+        assert!(ours::is_dir(&inner));
+        assert_eq!(ours::create_dir(&inner).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        DirBuilder::new().mode(0o700).create(place.at("secret")).unwrap();
+        assert_eq!(ours::metadata(place.at("secret")).unwrap().mode() & 0o777, 0o700);
+        assert!(DirBuilder::new().recursive(true).create(place.at("secret")).is_ok());
+        assert_eq!(ours::remove_dir(place.at("x")).unwrap_err().kind(), ErrorKind::DirectoryNotEmpty);
+        ours::remove_dir_all(place.at("x")).unwrap();
+        assert!(!ours::is_dir(place.at("x")));
+        ours::remove_dir(place.at("secret")).unwrap();
+    });
+}
+
+#[test]
+fn errors_say_what_was_done_with_which_path() {
+    run(|place| {
+        let (none, other) = (place.at("none"), place.at("other"));
+        let error = |error: std::io::Error, what: &str| {
+            says(&error, &format!("can't {what} {none:?}: No such file"), libc::ENOENT);
+        };
+        error(ours::read(&none).unwrap_err(), "read");
+        error(ours::read_to_string(&none).unwrap_err(), "read");
+        error(ours::File::open(&none).unwrap_err(), "open");
+        error(ours::metadata(&none).unwrap_err(), "get the metadata of");
+        error(ours::remove_file(&none).unwrap_err(), "remove");
+        error(ours::remove_dir(&none).unwrap_err(), "remove the directory");
+        error(ours::read_link(&none).unwrap_err(), "read the link");
+        error(ours::canonicalize(&none).unwrap_err(), "resolve");
+        error(read_dir(&none).unwrap_err(), "list");
+        error(
+            ours::set_permissions(&none, Permissions::from_mode(0o0)).unwrap_err(),
+            "set the permissions of",
+        );
+        let both = |what: &str| format!("can't {what} {none:?} to {other:?}: No such file");
+        says(&ours::rename(&none, &other).unwrap_err(), &both("rename"), libc::ENOENT);
+        says(&ours::copy(&none, &other).unwrap_err(), &both("copy"), libc::ENOENT);
+        says(&ours::hard_link(&none, &other).unwrap_err(), &both("link"), libc::ENOENT);
+        let (deep, link) = (place.at("no/file"), place.file("taken", ""));
+        says(&ours::write(&deep, "").unwrap_err(), &format!("can't write {deep:?}: "), libc::ENOENT);
+        says(&ours::symlink("a", &link).unwrap_err(), "can't link \"a\" to ", libc::EEXIST);
+        says(&ours::create_dir(&link).unwrap_err(), "can't create the directory ", libc::EEXIST);
+        says(&ours::read(place.path()).unwrap_err(), "can't read ", libc::EISDIR);
+        assert!(!ours::is_file(&none) && !ours::exists(&none).unwrap());
+        symlink("circle", place.at("circle")).unwrap();
+        says(&ours::exists(place.at("circle/x")).unwrap_err(), "can't look for ", libc::ELOOP);
+    });
+}
+
+#[test]
+fn a_name_with_a_nul_inside_is_refused() {
+    run(|place| {
+        let errors = [
+            ours::read(nul()).unwrap_err(),
+            ours::write(nul(), "").unwrap_err(),
+            ours::File::create(nul()).unwrap_err(),
+            ours::rename(nul(), "b").unwrap_err(),
+            ours::copy(place.file("a", ""), nul()).unwrap_err(),
+            ours::create_dir_all(nul()).unwrap_err(),
+            read_dir(nul()).unwrap_err(),
+            walk(nul()).next().unwrap().unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert!(error.to_string().contains("a\\0b\""), "{error}");
+        }
+    });
+}
+
+#[test]
+fn names_that_are_no_text_are_names() {
+    run(|place| {
+        let path = place.path().join(std::ffi::OsStr::from_bytes(b"\xff\n"));
+        ours::write(&path, "x").unwrap();
+        let entry = read_dir(place.path()).unwrap().next().unwrap().unwrap();
+        assert_eq!((entry.path(), entry.file_name().as_bytes()), (path.clone(), &b"\xff\n"[..]));
+        assert!(ours::read(place.at("y")).unwrap_err().to_string().contains("/y\""));
+        assert!(ours::read_dir(&path).unwrap_err().to_string().contains("\\xFF\\n"));
+    });
+}
+
+#[test]
+fn a_directory_is_listed_whole_however_large_it_is() {
+    run(|place| {
+        for count in [0, 1, 511, 512, 513, 1100] {
+            let directory = place.at(&count.to_string());
+            fs::create_dir(&directory).unwrap();
+            (0..count).for_each(|n| fs::write(directory.join(n.to_string()), "").unwrap());
+            let names: BTreeSet<_> =
+                read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            assert_eq!(names.len(), count);
+            let mut listing = read_dir(&directory).unwrap();
+            assert_eq!(listing.by_ref().count(), count);
+            assert!(listing.next().is_none(), "an end is an end");
+        }
+    });
+}
+
+#[test]
+fn entries_know_their_kind_and_tell_what_is_known_of_them() {
+    run(|place| {
+        place.file("file", "abc");
+        place.file("directory/x", "");
+        symlink("file", place.at("link")).unwrap();
+        let mut entries: Vec<_> = read_dir(place.path()).unwrap().map(Result::unwrap).collect();
+        entries.sort_by_key(|entry| entry.file_name());
+        let kinds: Vec<_> = entries.iter().map(|entry| entry.file_type().unwrap()).collect();
+        assert!(kinds[0].is_dir() && kinds[1].is_file() && kinds[2].is_symlink());
+        assert_eq!(entries[1].metadata().unwrap().len(), 3);
+        assert!(entries[2].metadata().unwrap().is_symlink());
+        assert_eq!(entries[1].ino(), fs::metadata(place.at("file")).unwrap().ino());
+        ours::remove_file(entries[1].path()).unwrap();
+        assert_eq!(entries[1].metadata().unwrap_err().kind(), ErrorKind::NotFound);
+        assert!(format!("{:?}", entries[0]).contains("directory"));
+    });
+}
+
+/// `a`, `b/c`, `b/d/e`, `f -> b`, `g -> nowhere`.
+fn tree(place: &Place) {
+    place.file("t/a", "");
+    place.file("t/b/c", "");
+    place.file("t/b/d/e", "");
+    symlink("b", place.at("t/f")).unwrap();
+    symlink("nowhere", place.at("t/g")).unwrap();
+}
+
+/// The names of what a walk finds, below the root.
+fn names(place: &Place, walk: impl Iterator<Item = std::io::Result<WalkEntry>>) -> String {
+    let root = place.at("t");
+    let name = |entry: std::io::Result<WalkEntry>| match entry {
+        Ok(entry) => entry.path().strip_prefix(&root).unwrap().display().to_string(),
+        Err(error) => format!("! {}", error.to_string().replace(root.to_str().unwrap(), "")),
+    };
+    walk.map(name).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_walk_finds_all_depth_first() {
+    run(|place| {
+        tree(place);
+        let all = || walk(place.at("t")).sorted(true);
+        assert_eq!(names(place, all()), " a b b/c b/d b/d/e f g");
+        assert_eq!(names(place, all().contents_first(true)), "a b/c b/d/e b/d b f g ");
+        assert_eq!(names(place, all().min_depth(2)), "b/c b/d b/d/e");
+        assert_eq!(names(place, all().max_depth(1)), " a b f g");
+        assert_eq!(names(place, all().max_depth(0)), "");
+        assert_eq!(names(place, all().min_depth(2).contents_first(true)), "b/c b/d/e b/d");
+        assert_eq!(names(place, all().enter(|entry| entry.file_name() != "d")), " a b b/c b/d f g");
+        let followed = all().follow_links(true);
+        assert_eq!(names(place, followed), " a b b/c b/d b/d/e f f/c f/d f/d/e g");
+        let unsorted: BTreeSet<PathBuf> =
+            walk(place.at("t")).map(|entry| entry.unwrap().into_path()).collect();
+        assert_eq!(unsorted.len(), 8);
+        let depths: Vec<_> = all().map(|entry| entry.unwrap().depth()).collect();
+        assert_eq!(depths, [0, 1, 1, 2, 2, 3, 1, 1]);
+    });
+}
+
+#[test]
+fn a_walk_can_be_pruned_as_it_goes() {
+    run(|place| {
+        tree(place);
+        let mut walk = walk(place.at("t")).sorted(true);
+        let mut found = Vec::new();
+        while let Some(entry) = walk.next() {
+            let name = entry.unwrap().file_name().to_owned();
+            if name == "b" {
+                walk.prune();
+            }
+            found.push(name.into_string().unwrap());
+        }
+        assert_eq!(found, ["t", "a", "b", "f", "g"]);
+        walk.prune();
+        assert!(walk.next().is_none());
+    });
+}
+
+#[test]
+fn kinds_in_a_walk_are_those_of_links_or_of_what_they_lead_to() {
+    run(|place| {
+        tree(place);
+        let kind = |follow: bool, name: &str| {
+            let mut walk = walk(place.at("t")).follow_links(follow);
+            let entry = walk.find(|entry| entry.as_ref().unwrap().file_name() == name).unwrap().unwrap();
+            let metadata = entry.metadata().unwrap();
+            assert_eq!(metadata.file_type(), entry.file_type());
+            (entry.file_type().is_symlink(), entry.is_followed())
+        };
+        assert_eq!(kind(false, "f"), (true, false));
+        assert_eq!(kind(true, "f"), (false, true));
+        assert_eq!(kind(true, "g"), (true, false), "it leads nowhere");
+        // The root is followed in any case.
+        symlink("t", place.at("root")).unwrap();
+        let mut through = walk(place.at("root"));
+        assert!(through.next().unwrap().unwrap().is_followed());
+        assert_eq!(through.count(), 7);
+        assert_eq!(walk(place.at("t/a")).count(), 1);
+        assert_eq!(walk(place.at("t/g")).count(), 1);
+    });
+}
+
+#[test]
+fn a_walk_tells_of_what_it_cannot_enter_and_goes_on() {
+    run(|place| {
+        tree(place);
+        symlink("..", place.at("t/b/up")).unwrap();
+        let found =
+            names(place, walk(place.at("t")).sorted(true).follow_links(true).enter(|e| e.file_name() != "f"));
+        assert!(found.starts_with(" a b b/c b/d b/d/e ! can't enter \"/b/up\": "), "{found}");
+        assert!(found.ends_with(" f g"), "{found}");
+        let mut found = Vec::new();
+        for entry in walk(place.at("t")).sorted(true) {
+            if entry.as_ref().is_ok_and(|entry| entry.file_name() == "b") {
+                fs::remove_dir_all(place.at("t/b")).unwrap();
+            }
+            found.push(entry);
+        }
+        let found = names(place, found.into_iter());
+        assert!(found.starts_with(" a b ! can't list \"/b\": No such file"), "{found}");
+        assert!(found.ends_with(" f g"), "{found}");
+        let error = walk(place.at("none")).next().unwrap().unwrap_err();
+        says(&error, "can't get the metadata of ", libc::ENOENT);
+        let first = walk(place.at("none")).chain(walk(place.at("t"))).count();
+        assert_eq!(first, 5);
+    });
+}
+
+#[test]
+fn a_deep_tree_is_walked_with_few_descriptors() {
+    run(|place| {
+        let mut path = place.at("t");
+        for _ in 0..300 {
+            path.push("d");
+        }
+        fs::create_dir_all(&path).unwrap();
+        let before = fs::read_dir("/proc/self/fd").unwrap().count();
+        let mut walk = walk(place.at("t"));
+        assert_eq!(walk.by_ref().take(301).filter_map(Result::ok).last().unwrap().depth(), 300);
+        // Of other tests that run meanwhile there may be some.
+        assert!(fs::read_dir("/proc/self/fd").unwrap().count() < before + 100);
+    });
+}
+
+#[test]
+fn a_walk_in_a_generator_hands_out_what_it_likes() {
+    run(|place| {
+        tree(place);
+        let root = place.at("t");
+        let files = Generator::try_new(move |y| {
+            for entry in walk(root).sorted(true) {
+                let entry = entry?;
+                if entry.file_type().is_file() {
+                    y.yield_(entry.file_name().to_owned());
+                }
+            }
+            Ok::<_, std::io::Error>(())
+        });
+        let names: Vec<_> = files.fallible().map(Result::unwrap).collect();
+        assert_eq!(names, ["a", "c", "e"]);
+    });
+}
