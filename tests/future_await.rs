@@ -339,8 +339,12 @@ fn futures_of_operations_cross_threads_where_what_they_refer_to_may() {
     fn is_send<T: Send>(_: &T) {}
     let queue = Queue::<u8>::unbounded();
     is_send(&as_future(queue.getting()));
-    let (_tx, rx) = oneshot::channel::<u8>();
+    let (tx, rx) = oneshot::channel::<u8>();
     is_send(&as_future(rx.receiving()));
+    is_send(&as_future(tx.closing()));
+    is_send(&as_future(mpsc::unbounded::<u8>().0.closing()));
+    is_send(&as_future(broadcast::channel::<u8>(1).0.closing()));
+    is_send(&as_future(watch::channel(1).0.closing()));
     let runner = Runner::new();
     is_send(&runner.handle().spawn(|| 1).into_future());
 }

@@ -310,7 +310,8 @@ fn channels() -> Vec<&'static str> {
         mpsc::Sending<'static, u8>: true, false;
         mpsc::Sending<'static, Local>: false, false;
         mpsc::Receiving<'static, u8>: true, false;
-        mpsc::Closing<'static>: false, false;
+        mpsc::Closing<'static, mpsc::Sender<Single>>: true, false;
+        mpsc::Closing<'static, mpsc::Sender<Local>>: false, false;
         mpsc::SendError<Single>: true, false;
         mpsc::TrySendError<Single>: true, false;
         mpsc::SendTimeoutError<Single>: true, false;
@@ -323,6 +324,7 @@ fn channels() -> Vec<&'static str> {
         oneshot::Receiver<Single>: true, true;
         oneshot::Receiver<Local>: false, false;
         oneshot::Receiving<'static, u8>: true, false;
+        oneshot::Closing<'static, oneshot::Sender<Single>>: true, false;
 
         broadcast::Sender<u8>: true, true;
         broadcast::Sender<Single>: false, false;
@@ -331,6 +333,8 @@ fn channels() -> Vec<&'static str> {
         broadcast::Receiver<Local>: false, false;
         broadcast::Iter<'static, u8>: true, true;
         broadcast::Receiving<'static, u8>: true, false;
+        broadcast::Closing<'static, broadcast::Sender<u8>>: true, false;
+        broadcast::Closing<'static, broadcast::Sender<Single>>: false, false;
         broadcast::Lagged: true, true;
         broadcast::RecvError: true, true;
         broadcast::TryRecvError: true, true;
@@ -343,6 +347,8 @@ fn channels() -> Vec<&'static str> {
         watch::Ref<u8>: true, true;
         watch::Ref<Single>: false, false;
         watch::Changing<'static, u8>: true, false;
+        watch::Closing<'static, watch::Sender<u8>>: true, false;
+        watch::Closing<'static, watch::Sender<Single>>: false, false;
 
         RwLock<u8>: true, true;
         RwLock<Single>: true, false;

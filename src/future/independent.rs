@@ -85,7 +85,10 @@ independent! {
     ['a, T, O: Order<T>] JoiningQueue<'a, T, O>;
     ['a, T] mpsc::Receiving<'a, T>;
     ['a, T] mpsc::Sending<'a, T>;
-    ['a] mpsc::Closing<'a>;
+    ['a, T] mpsc::Closing<'a, mpsc::Sender<T>>;
+    ['a, T] oneshot::Closing<'a, oneshot::Sender<T>>;
+    ['a, T] broadcast::Closing<'a, broadcast::Sender<T>>;
+    ['a, T] watch::Closing<'a, watch::Sender<T>>;
     ['a, T] oneshot::Receiving<'a, T>;
     ['a, T: Clone] broadcast::Receiving<'a, T>;
     ['a, T] watch::Changing<'a, T>;

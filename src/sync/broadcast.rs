@@ -205,14 +205,14 @@ impl<T> Channel<T> {
     }
 }
 
-impl<T> Receivers for Channel<T> {
-    fn look(&self, f: &mut dyn FnMut(bool, &List)) {
-        let state = self.state.lock();
-        f(state.receivers == 0, &state.closing);
+impl<T> Receivers for Sender<T> {
+    fn look<R>(&self, f: impl FnOnce(bool, &List) -> R) -> R {
+        let state = self.channel.state.lock();
+        f(state.receivers == 0, &state.closing)
     }
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.describe(f)
+    fn describe_channel(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.channel.describe(f)
     }
 }
 
@@ -300,8 +300,8 @@ impl<T> Sender<T> {
     }
 
     /// The operation of [`closed`](Sender::closed), for `select!`.
-    pub fn closing(&self) -> Closing<'_> {
-        Closing::of(&*self.channel)
+    pub fn closing(&self) -> Closing<'_, Self> {
+        Closing::of(self)
     }
 }
 

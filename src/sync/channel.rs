@@ -132,65 +132,62 @@ impl From<RecvError> for RecvTimeoutError {
     }
 }
 
-/// A channel, as those see it who wait until nobody receives any more.
+/// A sender, as those see it who wait until nobody receives any more.
 pub(super) trait Receivers {
     /// Calls `f` under the lock, with whether they are gone and the list of those who wait for that.
-    fn look(&self, f: &mut dyn FnMut(bool, &List));
+    fn look<R>(&self, f: impl FnOnce(bool, &List) -> R) -> R;
 
     /// The channel as an object: "channel(1/5) made at src/main.rs:3:7".
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+    fn describe_channel(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
 pin_project! {
-    /// The operation of waiting until nobody receives from a channel any more; from the `closing` of its sender.
+    /// The operation of waiting until nobody receives from a channel any more; from the `closing` of its sender, of type `S`.
     #[must_use = "it does nothing unless it is waited for"]
-    pub struct Closing<'a> {
-        channel: &'a dyn Receivers,
+    pub struct Closing<'a, S> {
+        sender: &'a S,
         #[pin]
         node: Node,
     }
 }
 
-impl<'a> Closing<'a> {
-    pub(super) fn of(channel: &'a dyn Receivers) -> Self {
-        Closing { channel, node: Node::default() }
+impl<'a, S> Closing<'a, S> {
+    pub(super) fn of(sender: &'a S) -> Self {
+        Closing { sender, node: Node::default() }
     }
 }
 
-impl fmt::Debug for Closing<'_> {
+impl<S> fmt::Debug for Closing<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Closing").finish_non_exhaustive()
     }
 }
 
-impl sealed::Sealed for Closing<'_> {}
+impl<S> sealed::Sealed for Closing<'_, S> {}
 
-impl Operation for Closing<'_> {
+impl<S: Receivers> Operation for Closing<'_, S> {
     type Output = ();
 
     fn attempt(self: Pin<&mut Self>) -> Option<()> {
-        let mut done = false;
         // Who was woken saw the end of the receivers, though others may have come since.
-        self.channel.look(&mut |gone, list| done = gone || list.state(&self.node) == Wait::Completed);
+        let done = self.sender.look(|gone, list| gone || list.state(&self.node) == Wait::Completed);
         done.then_some(())
     }
 
     fn register(self: Pin<&mut Self>, waiter: Waiter) {
         let this = self.project();
         let node = this.node.as_ref();
-        this.channel.look(&mut |gone, list| if gone { waiter.wake_later() } else { list.link(node, waiter) });
+        this.sender.look(|gone, list| if gone { waiter.wake_later() } else { list.link(node, waiter) });
     }
 
     fn withdraw(self: Pin<&mut Self>) {
-        self.channel.look(&mut |_, list| {
+        self.sender.look(|_, list| {
             list.remove(&self.node);
         });
     }
 
     fn cancel(&self) -> CancelWait {
-        let mut cancelled = CancelWait::Unwind;
-        self.channel.look(&mut |_, list| cancelled = list.cancel_wait(&self.node));
-        cancelled
+        self.sender.look(|_, list| list.cancel_wait(&self.node))
     }
 
     fn is_local(&self) -> bool {
@@ -199,6 +196,6 @@ impl Operation for Closing<'_> {
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("waits for the receivers to leave ")?;
-        self.channel.describe(f)
+        self.sender.describe_channel(f)
     }
 }

@@ -69,14 +69,20 @@ impl<T> State<T> {
     }
 }
 
-impl<T> Receivers for Channel<T> {
-    fn look(&self, f: &mut dyn FnMut(bool, &List)) {
-        let state = self.state.lock();
-        f(state.closed, &state.closing);
-    }
-
+impl<T> Channel<T> {
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "oneshot channel made at {}", self.made_at)
+    }
+}
+
+impl<T> Receivers for Sender<T> {
+    fn look<R>(&self, f: impl FnOnce(bool, &List) -> R) -> R {
+        let state = self.channel.state.lock();
+        f(state.closed, &state.closing)
+    }
+
+    fn describe_channel(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.channel.describe(f)
     }
 }
 
@@ -148,8 +154,8 @@ impl<T> Sender<T> {
     ///     assert_eq!(job.join().unwrap(), "nobody wants it");
     /// });
     /// ```
-    pub fn closing(&self) -> Closing<'_> {
-        Closing::of(&*self.channel)
+    pub fn closing(&self) -> Closing<'_, Self> {
+        Closing::of(self)
     }
 }
 
