@@ -34,6 +34,7 @@ use cede::runtime::{
     self, CancelWait, Handle, RemoteJoinError, RemoteJoinHandle, RemoteJoining, RunEnded, Runtime,
     RuntimeBuilder, Waiter,
 };
+use cede::signal::{CtrlC, Receiving, Requested, Shutdown, Signal, SignalKind, UnknownSignal};
 use cede::stack::{StackError, Stats};
 use cede::sync::{
     AcquiringLock, AcquiringPermit, Barrier, BoundedSemaphore, BrokenBarrier, Condition, Condvar,
@@ -129,10 +130,12 @@ fn each_public_type_crosses_threads_only_where_it_may() {
             tasks().as_slice(),
             shared().as_slice(),
             channels().as_slice(),
+            values_and_guards().as_slice(),
             streams().as_slice(),
             executors().as_slice(),
             futures().as_slice(),
             streams_with_features().as_slice(),
+            processes_and_signals().as_slice(),
             files().as_slice(),
             temporary_files().as_slice(),
         ]
@@ -349,7 +352,12 @@ fn channels() -> Vec<&'static str> {
         watch::Changing<'static, u8>: true, false;
         watch::Closing<'static, watch::Sender<u8>>: true, false;
         watch::Closing<'static, watch::Sender<Single>>: false, false;
+    }
+    .into()
+}
 
+fn values_and_guards() -> Vec<&'static str> {
+    crosses_threads! {
         RwLock<u8>: true, true;
         RwLock<Single>: true, false;
         RwLock<Local>: false, false;
@@ -395,8 +403,6 @@ fn streams() -> Vec<&'static str> {
         ReceivedWithDescriptors: true, true;
         PipeReader: true, true;
         PipeWriter: true, true;
-        Command: true, true;
-        Child: true, true;
         Duplex: true, true;
         Room<'static>: true, false;
         ReadHalf<'static, TcpStream>: true, true;
@@ -481,6 +487,21 @@ fn streams_with_features() -> Vec<&'static str> {
 #[cfg(not(feature = "futures-io"))]
 fn streams_with_features() -> Vec<&'static str> {
     vec!["AsyncStream"]
+}
+
+fn processes_and_signals() -> Vec<&'static str> {
+    crosses_threads! {
+        Command: true, true;
+        Child: true, true;
+        SignalKind: true, true;
+        UnknownSignal: true, true;
+        Signal: true, true;
+        Receiving<'static>: true, false;
+        CtrlC: true, false;
+        Shutdown: true, true;
+        Requested<'static>: true, false;
+    }
+    .into()
 }
 
 fn files() -> Vec<&'static str> {
