@@ -128,6 +128,7 @@ fn each_public_type_crosses_threads_only_where_it_may() {
             tasks().as_slice(),
             shared().as_slice(),
             channels().as_slice(),
+            channels_and_cells().as_slice(),
             streams().as_slice(),
             executors().as_slice(),
             futures().as_slice(),
@@ -322,7 +323,12 @@ fn channels() -> Vec<&'static str> {
         oneshot::Receiver<Local>: false, false;
         oneshot::Receiving<'static, u8>: true, false;
         oneshot::Closing<'static, oneshot::Sender<Single>>: true, false;
+    }
+    .into()
+}
 
+fn channels_and_cells() -> Vec<&'static str> {
+    crosses_threads! {
         broadcast::Sender<u8>: true, true;
         broadcast::Sender<Single>: false, false;
         broadcast::Receiver<u8>: true, true;

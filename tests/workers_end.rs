@@ -153,42 +153,42 @@ fn a_task_that_swallows_every_cancellation_is_given_up_on_any_worker() {
     assert_eq!(reports.iter().filter(|report| report.contains("can't be ended")).count(), 2, "{reports:?}");
 }
 
+static GONE: AtomicBool = AtomicBool::new(false);
+struct Lent(AtomicUsize);
+impl Drop for Lent {
+    fn drop(&mut self) {
+        GONE.store(true, SeqCst);
+    }
+}
+thread_local!(static LENT: Lent = const { Lent(AtomicUsize::new(0)) });
+
+/// Wakes the child when it is dropped, and sees to it that worker 0 is not over before that had its turn.
+struct Wakes(Arc<Event>);
+impl Drop for Wakes {
+    fn drop(&mut self) {
+        self.0.set();
+        drop(spawn(|| (0..3).for_each(|_| yield_now())));
+    }
+}
+
+/// Swallows all cancellations. When it is woken the local must be there, however much time its thread has had.
+fn child(lent: &Lent, event: &Event, found: &AtomicUsize) {
+    while catch_cancelled(|| event.wait()).is_err() {}
+    for _ in 0..200 {
+        if GONE.load(SeqCst) {
+            found.fetch_add(100, SeqCst);
+            return;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    lent.0.fetch_add(1, SeqCst);
+    found.fetch_add(1, SeqCst);
+}
+
 /// A task is given up while it lends a local of its thread to a child on another worker, which is given up too. What is left of the run
 /// there may still wake that: so the thread stays until no worker runs anything any more.
 #[test]
 fn a_thread_whose_locals_are_lent_stays_until_no_worker_runs_anything() {
-    static GONE: AtomicBool = AtomicBool::new(false);
-    struct Lent(AtomicUsize);
-    impl Drop for Lent {
-        fn drop(&mut self) {
-            GONE.store(true, SeqCst);
-        }
-    }
-    thread_local!(static LENT: Lent = const { Lent(AtomicUsize::new(0)) });
-
-    /// Wakes the child when it is dropped, and sees to it that worker 0 is not over before that had its turn.
-    struct Wakes(Arc<Event>);
-    impl Drop for Wakes {
-        fn drop(&mut self) {
-            self.0.set();
-            drop(spawn(|| (0..3).for_each(|_| yield_now())));
-        }
-    }
-
-    /// Swallows all cancellations. When it is woken the local must be there, however much time its thread has had.
-    fn child(lent: &Lent, event: &Event, found: &AtomicUsize) {
-        while catch_cancelled(|| event.wait()).is_err() {}
-        for _ in 0..200 {
-            if GONE.load(SeqCst) {
-                found.fetch_add(100, SeqCst);
-                return;
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-        lent.0.fetch_add(1, SeqCst);
-        found.fetch_add(1, SeqCst);
-    }
-
     let _one = HOOK.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let (event, found) = (Arc::new(Event::new()), Arc::new(AtomicUsize::new(0)));
     let wakes = Mutex::new(Some(Wakes(Arc::clone(&event))));
