@@ -130,6 +130,7 @@ fn each_public_type_crosses_threads_only_where_it_may() {
             tasks().as_slice(),
             shared().as_slice(),
             channels().as_slice(),
+            more_channels().as_slice(),
             values_and_guards().as_slice(),
             streams().as_slice(),
             executors().as_slice(),
@@ -328,7 +329,12 @@ fn channels() -> Vec<&'static str> {
         oneshot::Receiver<Local>: false, false;
         oneshot::Receiving<'static, u8>: true, false;
         oneshot::Closing<'static, oneshot::Sender<Single>>: true, false;
+    }
+    .into()
+}
 
+fn more_channels() -> Vec<&'static str> {
+    crosses_threads! {
         broadcast::Sender<u8>: true, true;
         broadcast::Sender<Single>: false, false;
         broadcast::Receiver<u8>: true, true;

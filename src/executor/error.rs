@@ -4,12 +4,12 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use thiserror::Error as ThisError;
 
+use crate::runtime::kept_panic::KeptPanic;
 use crate::runtime::pool::Refusal;
-use crate::runtime::task::panic_message;
 
 /// Why a [`Future`](super::Future) gave no value: Python's `CancelledError`, `TimeoutError`, `BrokenExecutor`, or what the job raised.
 #[derive(Debug, Clone)]
@@ -22,25 +22,13 @@ enum Kind {
     Cancelled,
     TimedOut,
     Error(Arc<dyn Error + Send + Sync>),
-    Panicked(Arc<Panic>),
+    Panicked(Arc<KeptPanic>),
     ShutDown,
     Broken(Arc<str>),
     NoThread(Arc<io::Error>),
     Dropped,
     Taken,
     Itself,
-}
-
-struct Panic {
-    message: String,
-    /// For the first who wants it.
-    payload: Mutex<Option<Box<dyn Any + Send>>>,
-}
-
-impl fmt::Debug for Panic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.message.fmt(f)
-    }
 }
 
 impl FutureError {
@@ -83,8 +71,7 @@ impl FutureError {
     }
 
     pub(super) fn from_panic(payload: Box<dyn Any + Send>) -> Self {
-        let message = panic_message(&*payload).to_owned();
-        FutureError { kind: Kind::Panicked(Arc::new(Panic { message, payload: Mutex::new(Some(payload)) })) }
+        FutureError { kind: Kind::Panicked(Arc::new(KeptPanic::new(payload))) }
     }
 
     /// Whether somebody should hear of it.
@@ -140,7 +127,7 @@ impl FutureError {
     /// one gets it.
     pub fn into_panic(self) -> Option<Box<dyn Any + Send>> {
         match &self.kind {
-            Kind::Panicked(panic) => panic.payload.lock().unwrap_or_else(PoisonError::into_inner).take(),
+            Kind::Panicked(panic) => panic.take(),
             _ => None,
         }
     }
@@ -152,7 +139,7 @@ impl fmt::Display for FutureError {
             Kind::Cancelled => f.write_str("the job was cancelled"),
             Kind::TimedOut => f.write_str("the job has not ended in time"),
             Kind::Error(error) => error.fmt(f),
-            Kind::Panicked(panic) => write!(f, "the job panicked: {}", panic.message),
+            Kind::Panicked(panic) => write!(f, "the job panicked: {}", panic.message()),
             Kind::ShutDown => f.write_str("the executor was shut down before it was given the job"),
             Kind::Broken(why) => write!(f, "the executor is broken: {why}"),
             Kind::NoThread(error) => write!(f, "no thread can be had for the job: {error}"),

@@ -113,3 +113,6 @@ impl<O: Independent> fmt::Debug for AsFuture<O> {
         f.debug_struct("AsFuture").field("registered", &self.registered).finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, cede_loom))]
+mod models;

@@ -16,6 +16,7 @@ mod handle;
 pub(crate) mod holder;
 pub(crate) mod inbox;
 mod interrupt;
+pub(crate) mod kept_panic;
 #[cfg(cede_loom)]
 pub(crate) mod models;
 pub(crate) mod operation;

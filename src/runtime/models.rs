@@ -128,7 +128,8 @@ mod fixture {
         }
 
         /// Sleeps until the task is woken, or another thread has a function called.
-        fn park(&self) {
+        /// Gives whether it was woken.
+        fn park(&self) -> bool {
             let mut woken = 0;
             while woken == 0 && !self.cancelled.get() {
                 self.sleep(&mut |message| match message {
@@ -144,6 +145,7 @@ mod fixture {
                 });
             }
             assert!(woken <= 1, "one wait is completed once");
+            woken == 1
         }
 
         /// Waits as `park::wait` does. Any call that comes in is taken for a request to cancel; gives nothing when it was.
@@ -153,12 +155,13 @@ mod fixture {
             }
             loop {
                 operation.as_mut().register(Waiter::new(&self.task));
-                self.park();
+                let woken = self.park();
                 if self.cancelled.replace(false) {
                     match operation.cancel() {
                         CancelWait::Unwind => {}
-                        // It has been woken by another thread, and unwinds when it goes on. The wake-up has been sent.
-                        CancelWait::TooLate => {}
+                        // It has been woken by another thread, or is going to be, and unwinds when it goes on.
+                        CancelWait::TooLate if woken => {}
+                        CancelWait::TooLate => assert!(self.park(), "somebody wakes it"),
                         answer => unreachable!("{answer:?}"),
                     }
                     operation.as_mut().withdraw();

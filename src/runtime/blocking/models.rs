@@ -14,14 +14,14 @@ fn begin<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
 }
 
 /// A pool of one thread.
-fn one_thread() -> Arc<Pool> {
+pub(super) fn one_thread() -> Arc<Pool> {
     let pool = pool(1, IDLE_MAX);
     pool.touch();
     pool
 }
 
 /// The end of a pool, which waits for its thread.
-fn end(pool: &Pool) {
+pub(super) fn end(pool: &Pool) {
     pool.close();
     pool.join();
 }

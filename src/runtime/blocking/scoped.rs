@@ -31,7 +31,7 @@ use crate::runtime::context;
 use crate::runtime::inbox::Sender;
 use crate::runtime::operation::{CancelWait, Operation, sealed};
 use crate::runtime::park;
-use crate::runtime::pool::{Busy, Refusal, Work};
+use crate::runtime::pool::{Busy, Pool, Refusal, Work};
 use crate::runtime::task::TaskKey;
 use crate::runtime::waiter::Waiter;
 
@@ -70,18 +70,8 @@ pub fn unblock_scoped<T: Send>(f: impl FnOnce() -> T + Send) -> T {
 
 fn lend<T: Send, F: FnOnce() -> T + Send>(f: F) -> Outcome<T> {
     let (sender, ticket, pool) = outlets(Kind::Lending)?;
-    let stage = Stage::Queued(f, sender, ticket);
-    let job = Arc::new(Job { stage: Mutex::new(stage), done: Condvar::new(), waiter: Mutex::new(None) });
-    // From here on its destructor sees to it that nothing is left behind.
-    let unblocking = Unblocking { job: Arc::clone(&job) };
-    let work: Arc<dyn Work + '_> = job;
-    // SAFETY: only the lifetime changes. `unblocking` is not gone before the stage is OVER, and then nothing that is borrowed is left
-    // in the job, nor touched by the thread that has it.
-    let work = unsafe { std::mem::transmute::<Arc<dyn Work + '_>, Arc<dyn Work + 'static>>(work) };
-    if let Err((work, reason)) = pool.submit(work) {
-        work.refuse(&reason);
-    }
-    park::wait(pin!(unblocking))
+    // SAFETY: it is dropped when the wait has ended, before this is left. A task that never comes back from it keeps its stack.
+    park::wait(pin!(unsafe { Unblocking::begin(&pool, f, sender, ticket) }))
 }
 
 /// An error when no thread could be had.
@@ -154,6 +144,28 @@ struct Unblocking<F, T> {
     job: Arc<Job<F, T>>,
 }
 
+impl<T: Send, F: FnOnce() -> T + Send> Unblocking<F, T> {
+    /// Gives a job to a pool.
+    ///
+    /// # Safety
+    ///
+    /// What this gives is dropped before anything ends that the function or its result may borrow, or what they borrow never does.
+    unsafe fn begin(pool: &Arc<Pool>, f: F, sender: Sender, ticket: Ticket) -> Self {
+        let stage = Stage::Queued(f, sender, ticket);
+        let job = Arc::new(Job { stage: Mutex::new(stage), done: Condvar::new(), waiter: Mutex::new(None) });
+        // From here on its destructor sees to it that nothing is left behind.
+        let unblocking = Unblocking { job: Arc::clone(&job) };
+        let work: Arc<dyn Work + '_> = job;
+        // SAFETY: only the lifetime changes. `unblocking` is not gone before the stage is OVER, and then nothing that is borrowed is left
+        // in the job, nor touched by the thread that has it. The rest is the caller's promise.
+        let work = unsafe { std::mem::transmute::<Arc<dyn Work + '_>, Arc<dyn Work + 'static>>(work) };
+        if let Err((work, reason)) = pool.submit(work) {
+            work.refuse(&reason);
+        }
+        unblocking
+    }
+}
+
 impl<F, T> sealed::Sealed for Unblocking<F, T> {}
 
 impl<F, T> Operation for Unblocking<F, T> {
@@ -215,3 +227,6 @@ impl<F, T> Drop for Unblocking<F, T> {
         drop(left);
     }
 }
+
+#[cfg(all(test, cede_loom))]
+mod models;

@@ -4,9 +4,10 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use super::super::task::{Failure, panic_message};
+use super::super::kept_panic::KeptPanic;
+use super::super::task::Failure;
 
 /// Why a task that has a [`RemoteJoinHandle`](super::RemoteJoinHandle) gave no value: a `JoinError` that crosses threads.
 #[derive(Debug, Clone)]
@@ -18,22 +19,10 @@ pub struct RemoteJoinError {
 enum Kind {
     Cancelled,
     Error(Arc<dyn Error + Send + Sync>),
-    Panicked(Arc<Panic>),
+    Panicked(Arc<KeptPanic>),
     RunEnded,
     Taken,
     Itself,
-}
-
-struct Panic {
-    message: String,
-    /// For the first who wants it.
-    payload: Mutex<Option<Box<dyn Any + Send>>>,
-}
-
-impl fmt::Debug for Panic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.message.fmt(f)
-    }
 }
 
 impl RemoteJoinError {
@@ -65,9 +54,7 @@ impl RemoteJoinError {
             Failure::Crossed(error) => RemoteJoinError { kind: Kind::Error(error) },
             Failure::Panicked(panic) => {
                 let payload = panic.payload.take().unwrap_or_else(|| Box::new(panic.message.clone()));
-                let message = panic_message(&*payload).to_owned();
-                let panic = Panic { message, payload: Mutex::new(Some(payload)) };
-                RemoteJoinError { kind: Kind::Panicked(Arc::new(panic)) }
+                RemoteJoinError { kind: Kind::Panicked(Arc::new(KeptPanic::new(payload))) }
             }
         }
     }
@@ -78,8 +65,7 @@ impl RemoteJoinError {
             Kind::Cancelled => Failure::Cancelled,
             Kind::Error(error) => Failure::Crossed(error),
             Kind::Panicked(panic) => {
-                let payload = panic.payload.lock().unwrap_or_else(PoisonError::into_inner).take();
-                Failure::panicked(payload.unwrap_or_else(|| Box::new(panic.message.clone())))
+                Failure::panicked(panic.take().unwrap_or_else(|| Box::new(panic.message().to_owned())))
             }
             kind => Failure::Crossed(Arc::new(RemoteJoinError { kind })),
         }
@@ -88,7 +74,7 @@ impl RemoteJoinError {
     /// What it panicked with, if it did.
     pub(in super::super) fn panic_message(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Panicked(panic) => Some(&panic.message),
+            Kind::Panicked(panic) => Some(panic.message()),
             _ => None,
         }
     }
@@ -135,7 +121,7 @@ impl RemoteJoinError {
     /// one gets it.
     pub fn into_panic(self) -> Option<Box<dyn Any + Send>> {
         match &self.kind {
-            Kind::Panicked(panic) => panic.payload.lock().unwrap_or_else(PoisonError::into_inner).take(),
+            Kind::Panicked(panic) => panic.take(),
             _ => None,
         }
     }
@@ -146,7 +132,7 @@ impl fmt::Display for RemoteJoinError {
         match &self.kind {
             Kind::Cancelled => f.write_str("the task was cancelled"),
             Kind::Error(error) => error.fmt(f),
-            Kind::Panicked(panic) => write!(f, "the task panicked: {}", panic.message),
+            Kind::Panicked(panic) => write!(f, "the task panicked: {}", panic.message()),
             Kind::RunEnded => f.write_str("the run has ended without the task"),
             Kind::Taken => f.write_str("the task's result was taken by an earlier join"),
             Kind::Itself => f.write_str("a task can't wait for its own end"),
