@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use cede::fs::{File, OpenOptions, read_dir, walk};
 use cede::{Runner, unblock};
@@ -295,6 +296,50 @@ fn a_job_that_has_not_begun_leaves_all_as_it_was() {
     });
 }
 
+/// Has a task begin an operation, and cancels it when its job is done and before the task has heard of that. For a run with one thread for
+/// calls.
+fn cancelled_when_its_job_is_done<T: 'static>(operation: impl FnOnce() -> T + 'static) {
+    let ((free, busy), (tell, told)) = (mpsc::channel::<()>(), mpsc::channel());
+    let first = cede::spawn(move || unblock(move || _ = busy.recv()));
+    until_it_waits(&first);
+    let task = cede::spawn(operation);
+    until_it_waits(&task);
+    let last = cede::spawn(move || unblock(move || tell.send(()).unwrap()));
+    until_it_waits(&last);
+    drop(free);
+    // No task runs meanwhile.
+    told.recv().unwrap();
+    cancel(&task);
+}
+
+#[test]
+fn what_a_job_has_done_for_a_task_that_has_gone_is_not_lost() {
+    let place = Place::new();
+    (0..600).for_each(|n| _ = place.file(&format!("many/{n}"), ""));
+    let path = place.file("a", "abcdef");
+    let runner = Runner::builder().max_blocking_threads(1).build();
+    let ended = runner.run(|| {
+        let listing = Rc::new(RefCell::new(read_dir(place.at("many")).unwrap()));
+        assert_eq!(listing.borrow_mut().by_ref().take(512).count(), 512);
+        let ours = Rc::clone(&listing);
+        cancelled_when_its_job_is_done(move || ours.borrow_mut().next());
+        assert_eq!(listing.borrow_mut().by_ref().count(), 88);
+
+        let file = Rc::new(read_write(&path));
+        let ours = Rc::clone(&file);
+        cancelled_when_its_job_is_done(move || (&*ours).read(&mut [0; 3]).unwrap());
+        fs::write(&path, "changed").unwrap();
+        let mut text = [0; 6];
+        (&*file).read_exact(&mut text).unwrap();
+        assert_eq!(&text, b"abcdef", "it is in the buffer");
+
+        let ours = Rc::clone(&file);
+        cancelled_when_its_job_is_done(move || ours.lock().unwrap());
+        read_write(&path).try_lock().unwrap();
+    });
+    ended.unwrap();
+}
+
 /// Has a task do steps, and cancels it after so many turns of another.
 fn cancelled_after(turns: usize, mut step: impl FnMut() -> bool + 'static) {
     let task = cede::spawn(move || while step() {});
@@ -393,20 +438,23 @@ fn a_lock_that_comes_too_late_is_released() {
     let path = place.file("a", "");
     cede::run(|| {
         let holder = read_write(&path);
+        // Stays open, and so would the lock.
+        let other = Rc::new(read_write(&path));
         holder.lock().unwrap();
-        for turns in 0..30 {
-            let waits = read_write(&path);
+        for turns in 0..60 {
+            let waits = Rc::clone(&other);
             let task = cede::spawn(move || {
                 waits.lock().unwrap();
                 waits.unlock().unwrap();
             });
-            (0..turns).for_each(|_| cede::yield_now());
+            (0..turns / 2).for_each(|_| cede::yield_now());
             if turns % 2 == 0 {
                 holder.unlock().unwrap();
             }
             task.cancel();
             let _ = task.join();
-            holder.lock().unwrap();
+            let again = cede::timeout(Duration::from_secs(60), || holder.lock());
+            again.expect("nobody has it").unwrap();
         }
     });
 }
