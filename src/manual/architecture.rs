@@ -142,7 +142,7 @@
 //! owned by the list, the timer or the run queue that it is in, and can be taken back from any of them. Groups, gathers, `wait` and
 //! the others are built on such callbacks, so that each takes as many ticks as its original.
 //!
-//! //! # A cancellation
+//! # A cancellation
 //!
 //! A request is a count in the task's record and, where the task is parked, an order to raise an unwind at its next step. Its
 //! payload names the task. [`cancellation`](super::cancellation) says what may catch it. A `scope` comes back when its
