@@ -5,7 +5,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cede::runtime::{spawn_on_each, unblock, worker};
 use cede::sync::{Event, Queue};
@@ -175,12 +175,13 @@ impl Drop for Wakes {
 #[allow(clippy::disallowed_methods, reason = "what must not happen is no event that could be waited for")]
 fn child(lent: &Lent, event: &Event, found: &AtomicUsize) {
     while catch_cancelled(|| event.wait()).is_err() {}
-    for _ in 0..200 {
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_millis(200) {
         if GONE.load(SeqCst) {
             found.fetch_add(100, SeqCst);
             return;
         }
-        thread::sleep(Duration::from_millis(1));
+        thread::yield_now();
     }
     lent.0.fetch_add(1, SeqCst);
     found.fetch_add(1, SeqCst);

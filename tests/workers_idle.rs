@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use cede::sync::Event;
-use cede::{Runtime, sleep, spawn_any};
+use cede::{Runner, Runtime, sleep, spawn, spawn_any, unblock, yield_now};
 
 /// The processor time that this process has used.
 fn processor_time() -> Duration {
@@ -52,6 +52,7 @@ fn children() {
         Ok("idle") => idle(),
         Ok("busy before") => idle_after_work(),
         Ok("fork") => fork(),
+        Ok("fork beside a call") => fork_beside_a_call(),
         _ => {}
     }
 }
@@ -104,11 +105,43 @@ fn fork() {
         Some(child)
     });
     let Some(child) = forked.unwrap() else { exit(7) };
+    ends_with_7(child);
+    assert!(told.recv().is_ok());
+}
+
+/// The same while a blocking call is under way, on a thread that the child does not have.
+fn fork_beside_a_call() {
+    let runner = Runner::builder().max_blocking_threads(1).build();
+    let ((begin, begun), (release, released)) = (mpsc::channel(), mpsc::channel::<()>());
+    let forked = runner.run(|| {
+        let call = spawn(move || {
+            unblock(move || {
+                begin.send(()).unwrap();
+                released.recv().unwrap();
+            })
+        });
+        yield_now();
+        begun.recv().unwrap();
+        // SAFETY: the child does nothing but leave the run and exit.
+        let child = unsafe { libc::fork() };
+        if child != 0 {
+            release.send(()).unwrap();
+            call.join().unwrap();
+        }
+        child
+    });
+    drop(runner);
+    match forked.unwrap() {
+        0 => exit(7),
+        child => ends_with_7(child),
+    }
+}
+
+fn ends_with_7(child: libc::pid_t) {
     let mut status = 0;
     // SAFETY: it waits for the child of this process.
     assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
     assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 7, "{status}");
-    assert!(told.recv().is_ok());
 }
 
 #[test]
@@ -124,4 +157,5 @@ fn a_runtime_that_was_busy_uses_none_when_it_is_idle() {
 #[test]
 fn a_child_that_was_forked_in_a_task_and_its_parent_both_come_out() {
     in_a_process("fork");
+    in_a_process("fork beside a call");
 }

@@ -22,12 +22,20 @@ pub(crate) enum Kind {
     Awaited,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counts {
+    /// The process that has the threads: not a fork of it, in which nothing of this ever ends.
+    process: u32,
     /// By kind.
     tickets: Mutex<[usize; 3]>,
     /// The last ticket of a kind has gone.
     none_left: Condvar,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Counts { process: std::process::id(), tickets: Mutex::default(), none_left: Condvar::default() }
+    }
 }
 
 /// What a run says of the threads for its calls. One that says nothing has those of the process.
@@ -44,18 +52,25 @@ impl ThreadSettings {
             return None;
         }
         let threads_max = self.threads_max.unwrap_or(THREADS_MAX);
-        Some(Arc::new(OwnThreads(pool(threads_max, self.idle_max.unwrap_or(IDLE_MAX)))))
+        let pool = pool(threads_max, self.idle_max.unwrap_or(IDLE_MAX));
+        Some(Arc::new(OwnThreads { pool, process: std::process::id() }))
     }
 }
 
 /// The threads of one run, on one worker or several. They go with the last of these, when no calls are left.
 #[derive(Debug)]
-pub(in crate::runtime) struct OwnThreads(Arc<Pool>);
+pub(in crate::runtime) struct OwnThreads {
+    pool: Arc<Pool>,
+    process: u32,
+}
 
 impl Drop for OwnThreads {
     fn drop(&mut self) {
-        self.0.close();
-        self.0.join();
+        // A fork of the process does not have them.
+        if self.process == std::process::id() {
+            self.pool.close();
+            self.pool.join();
+        }
     }
 }
 
@@ -83,7 +98,7 @@ impl Jobs {
 
     /// The threads for the calls of the run.
     pub(super) fn pool(&self) -> Arc<Pool> {
-        Arc::clone(self.own_threads.get().map_or_else(|| &*POOL, |own| &own.0))
+        Arc::clone(self.own_threads.get().map_or_else(|| &*POOL, |own| &own.pool))
     }
 
     pub(crate) fn ticket(&self, kind: Kind) -> Ticket {
@@ -107,9 +122,11 @@ impl Jobs {
     }
 
     fn wait_for(&self, kinds: &[Kind]) {
-        let tickets = lock(&self.counts.tickets);
+        let mut tickets = lock(&self.counts.tickets);
         let any = |tickets: &mut [usize; 3]| kinds.iter().any(|kind| tickets[*kind as usize] > 0);
-        drop(self.counts.none_left.wait_while(tickets, any));
+        if any(&mut tickets) && self.counts.process == std::process::id() {
+            drop(self.counts.none_left.wait_while(tickets, any));
+        }
     }
 }
 
