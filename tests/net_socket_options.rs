@@ -144,7 +144,10 @@ fn a_socket_connects_with_its_address_and_options() {
         let socket = TcpSocket::new_v4().unwrap();
         let number = socket.as_raw_fd();
         assert_eq!(socket.into_raw_fd(), number);
-        drop(listener);
+        // Nobody listens there, and nobody else gets the number.
+        let silent = TcpSocket::new_v4().unwrap();
+        silent.bind(local()).unwrap();
+        let address = silent.local_addr().unwrap();
         let error = TcpSocket::new_v4().unwrap().connect(address).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
         assert!(error.to_string().starts_with(&format!("can't connect to {address}: ")), "{error}");

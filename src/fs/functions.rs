@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::calls::{on_path, on_paths};
+use super::whole;
 
 /// What is common to all of them, said once.
 macro_rules! functions {
@@ -59,9 +60,9 @@ functions! {
     /// assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
     /// # Ok::<_, std::io::Error>(())
     /// ```
-    read("read") -> Vec<u8> = std::fs::read;
+    read("read") -> Vec<u8> = whole::read;
     /// All of a file as a string: [`std::fs::read_to_string`].
-    read_to_string("read") -> String = std::fs::read_to_string;
+    read_to_string("read") -> String = whole::read_to_string;
     /// Removes a file: [`std::fs::remove_file`].
     remove_file("remove") -> () = std::fs::remove_file;
     /// Makes a directory: [`std::fs::create_dir`].

@@ -54,6 +54,7 @@ mod read_dir;
 pub mod temp;
 mod turns;
 mod walk;
+mod whole;
 
 pub use dir_builder::DirBuilder;
 pub use file::{File, FileLines, TryLockError};

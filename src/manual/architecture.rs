@@ -239,6 +239,7 @@
 //! | `file`, `file/buffers` | an open file; what was read ahead and what is to be written, and the position between them: read it first |
 //! | `file/reading`, `file/writing`, `file/locking` | its operations |
 //! | `functions`, `open_options`, `dir_builder` | std's |
+//! | `whole` | a file read from beginning to end |
 //! | `read_dir`, `walk` | directories and trees |
 //! | `temp/` | what removes itself |
 //!

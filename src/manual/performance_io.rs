@@ -65,6 +65,34 @@
 //! With 1,000 connections what is left is memory: a task's stack has its top in one page and, beneath a buffer of 4 KiB, its
 //! current frames in another. The bare loop has one buffer for all of them.
 //!
+//! # Streams with buffers
+//!
+//! `cargo bench --bench io`: a message to a task over a connection and back, in microseconds, medians of one run.
+//!
+//! | bytes | raw | `BufReader`, `BufWriter` | `StreamReader`, `StreamWriter` | by lines |
+//! |---|---|---|---|---|
+//! | 16 | 5.4 | 5.1 | 5.2 | 7.4 |
+//! | 1,024 | 5.2 | 6.3 | 5.0 | 5.1 |
+//! | 16,384 | 8.2 | 7.2 | 8.3 | 10.5 |
+//! | 65,536 | 17.0 | 16.9 | 25.0 | 31.9 |
+//!
+//! Up to 16 KiB a buffer costs nothing that could be told from noise. A message as large as the buffer is copied once by the writer and once by the
+//! reader, which hands out a vector of its own, as asyncio does; std's readers and writers let such a message pass them by.
+//!
+//! # Files
+//!
+//! `cargo bench --bench fs`: milliseconds, medians of nine rounds in turns, warm caches, two cores. The pool beside it has as many threads and nothing
+//! else to do; cede's tasks are on a third thread.
+//!
+//! | what | cede | std | aiofiles | std/cede |
+//! |---|---|---|---|---|
+//! | 10,000 files of 1 KiB read, 2 threads | 28.7 | 22.6 | 1,431 | 0.77 |
+//! | the same, 8 threads | 31.4 | 25.5 | 1,763 | 0.82 |
+//! | 100,000 lines read | 7.0 | 4.4 | 8,244 | 0.78 |
+//! | 100,000 lines written | 13.4 | 8.3 | 8,576 | 0.64 |
+//! | 32 MiB copied by the system | 39.2 | 36.8 | | 0.94 |
+//! | 32 MiB copied by blocks | 37.3 | 34.4 | 101 | 0.97 |
+//!
 //! # What helped
 //!
 //! | what | from | to | |

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{IDLE_MAX, POOL, Pool, THREADS_MAX, lock, pool};
-use crate::atomics::{Condvar, Mutex};
+use crate::atomics::{AtomicUsize, Condvar, Mutex, Ordering};
 
 /// Of what a ticket is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,15 +26,28 @@ pub(crate) enum Kind {
 struct Counts {
     /// The process that has the threads: not a fork of it, in which nothing of this ever ends.
     process: u32,
-    /// By kind.
-    tickets: Mutex<[usize; 3]>,
+    /// By kind. Only the run's thread adds to them.
+    tickets: [AtomicUsize; 3],
+    /// Held by who looks at them and then waits, and by who takes the last of a kind away and then tells.
+    looking: Mutex<()>,
     /// The last ticket of a kind has gone.
     none_left: Condvar,
 }
 
 impl Default for Counts {
     fn default() -> Self {
-        Counts { process: std::process::id(), tickets: Mutex::default(), none_left: Condvar::default() }
+        Counts {
+            process: std::process::id(),
+            tickets: Default::default(),
+            looking: Mutex::default(),
+            none_left: Condvar::default(),
+        }
+    }
+}
+
+impl Counts {
+    fn any_of(&self, kinds: &[Kind]) -> bool {
+        kinds.iter().any(|kind| self.tickets[*kind as usize].load(Ordering::SeqCst) > 0)
     }
 }
 
@@ -102,13 +115,13 @@ impl Jobs {
     }
 
     pub(crate) fn ticket(&self, kind: Kind) -> Ticket {
-        lock(&self.counts.tickets)[kind as usize] += 1;
+        self.counts.tickets[kind as usize].fetch_add(1, Ordering::SeqCst);
         Ticket { counts: Arc::clone(&self.counts), kind }
     }
 
     /// Whether there is anything.
     pub(in crate::runtime) fn any(&self) -> bool {
-        lock(&self.counts.tickets).iter().sum::<usize>() > 0
+        self.counts.any_of(&[Kind::Owning, Kind::Lending, Kind::Awaited])
     }
 
     /// Waits until all calls are over.
@@ -122,20 +135,17 @@ impl Jobs {
     }
 
     fn wait_for(&self, kinds: &[Kind]) {
-        let mut tickets = lock(&self.counts.tickets);
-        let any = |tickets: &mut [usize; 3]| kinds.iter().any(|kind| tickets[*kind as usize] > 0);
-        if any(&mut tickets) && self.counts.process == std::process::id() {
-            drop(self.counts.none_left.wait_while(tickets, any));
+        if self.counts.any_of(kinds) && self.counts.process == std::process::id() {
+            let looking = lock(&self.counts.looking);
+            drop(self.counts.none_left.wait_while(looking, |()| self.counts.any_of(kinds)));
         }
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let mut tickets = lock(&self.counts.tickets);
-        let left = &mut tickets[self.kind as usize];
-        *left -= 1;
-        if *left == 0 {
+        if self.counts.tickets[self.kind as usize].fetch_sub(1, Ordering::SeqCst) == 1 {
+            let _looking = lock(&self.counts.looking);
             self.counts.none_left.notify_all();
         }
     }
