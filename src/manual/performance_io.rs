@@ -53,14 +53,16 @@
 //!
 //! # Beside the others
 //!
-//! Processor time of the server for one request in nanoseconds, lower quartile of ten runs in turns on a machine that was busy with other
-//! work, which makes all figures larger and the differences larger than they are on an idle one:
+//! Processor time of the server for one request in nanoseconds, medians of three rounds in turns of `benches/peers/run-peers.py`:
 //!
-//! | connections | bare loop | cede | tokio | may | smol | Go |
-//! |---|---|---|---|---|---|---|
-//! | 1 | 11,860 | 11,900 | 12,510 | 13,400 | 14,850 | 15,850 |
-//! | 64 | 4,610 | 4,970 | 5,550 | 6,150 | 6,760 | 6,240 |
-//! | 1,000 | 5,150 | 6,030 | 5,800 | 7,210 | 7,340 | 7,560 |
+//! | connections | bare loop | cede | tokio |
+//! |---|---|---|---|
+//! | 1 | 8,618 | 7,060 | 8,592 |
+//! | 64 | 5,189 | 4,857 | 5,178 |
+//! | 1,000 | 5,550 | 5,262 | 4,845 |
+//!
+//! That the bare loop is not ahead says how far such figures can be trusted: the system's part, nine tenths of all, depends on how many requests come
+//! together, and so on who else has the other core at the moment.
 //!
 //! With 1,000 connections what is left is memory: a task's stack has its top in one page and, beneath a buffer of 4 KiB, its
 //! current frames in another. The bare loop has one buffer for all of them.
@@ -86,12 +88,16 @@
 //!
 //! | what | cede | std | aiofiles | std/cede |
 //! |---|---|---|---|---|
-//! | 10,000 files of 1 KiB read, 2 threads | 28.7 | 22.6 | 1,431 | 0.77 |
-//! | the same, 8 threads | 31.4 | 25.5 | 1,763 | 0.82 |
+//! | 10,000 files of 1 KiB read, 2 threads | 31.6 | 27.3 | 1,431 | 0.88 |
+//! | the same, 8 threads | 27.7 | 23.4 | 1,763 | 0.86 |
 //! | 100,000 lines read | 7.0 | 4.4 | 8,244 | 0.78 |
 //! | 100,000 lines written | 13.4 | 8.3 | 8,576 | 0.64 |
 //! | 32 MiB copied by the system | 39.2 | 36.8 | | 0.94 |
 //! | 32 MiB copied by blocks | 37.3 | 34.4 | 101 | 0.97 |
+//!
+//! The first two rows are of later runs than the others, aiofiles' column too. What is left there is the way to a thread and back: some twenty atomic
+//! operations on memory that both cores use. They were 0.77 and 0.82 before a whole file was read in four calls in place of five, and the calls that are
+//! under way were counted without a lock.
 //!
 //! # What helped
 //!
