@@ -36,8 +36,8 @@
 //! together, and so is what a lone task pays on top.
 //!
 //! At 100 tasks everything lies in near caches. Then come records (one line of each is touched, the first), headers and stack
-//! tops (two lines), and what the task touches before it goes back, a line or two: at 10,000 tasks 2.5 MB, beyond a second-level cache, and at 100,000 beyond the third. There a
-//! yield costs what memory costs, and the order of the run queue is the only thing that is known in advance.
+//! tops (two lines), and what the task touches before it goes back, a line or two: at 10,000 tasks 2.5 to 3 MB, beyond a second-level
+//! cache, and at 100,000 beyond the third. There a yield costs what memory costs, and the order of the run queue is the only thing that is known in advance.
 //!
 //! # What helped
 //!

@@ -64,7 +64,7 @@
 //! That the bare loop is not ahead says how far such figures can be trusted: the system's part, nine tenths of all, depends on how many requests come
 //! together, and so on who else has the other core at the moment.
 //!
-//! With 1,000 connections what is left is memory: a task's stack has its top in one page and, beneath a buffer of 4 KiB, its
+//! With 1,000 connections what tokio is ahead by may be memory: a task's stack has its top in one page and, beneath a buffer of 4 KiB, its
 //! current frames in another. The bare loop has one buffer for all of them.
 //!
 //! # Streams with buffers
@@ -95,8 +95,8 @@
 //! | 32 MiB copied by the system | 39.2 | 36.8 | | 0.94 |
 //! | 32 MiB copied by blocks | 37.3 | 34.4 | 101 | 0.97 |
 //!
-//! The first two rows are of later runs than the others, aiofiles' column too. What is left there is the way to a thread and back: some twenty atomic
-//! operations on memory that both cores use. They were 0.77 and 0.82 before a whole file was read in four calls in place of five, and the calls that are
+//! The first two rows are of later runs than the others, aiofiles' column too. What is left there is the way to a thread and back, with its
+//! atomic operations on memory that both cores use; which of them cost most has not been measured. They were 0.77 and 0.82 before a whole file was read in four calls in place of five, and the calls that are
 //! under way were counted without a lock.
 //!
 //! # What helped
@@ -109,7 +109,7 @@
 //! | finding the source of a descriptor without a lock | 1,250 | 860 | instructions for each request; it was found four times under a mutex |
 //! | an operation of its own for the wait of reads and writes | 860 | 690 | the one for `select!` also asks the system, and keeps errors |
 //! | a read after one that was short waits its turn, also before the descriptor is registered | 52 ms | as the bare loop | p99 with 1,000 connections, where the bare loop has 23 ms and tokio 20 |
-//! | the frames around what a task waits for are fetched ahead | 1 x | 0.9 to 0.95 x | of a turn, at 1,000 tasks with 4 KiB on their stacks |
+//! | the frames in which a task waits are fetched ahead, found by what it waits for (now by an address in its record) | 1 x | 0.9 to 0.95 x | of a turn, at 1,000 tasks with 4 KiB on their stacks |
 //!
 //! The last but one was a fault of fairness. As long as nothing is known of a descriptor an operation on it is tried, and a client on another core
 //! may answer faster than the server comes back to the next read. Then that connection had its next request served, and the

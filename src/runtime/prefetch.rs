@@ -3,7 +3,8 @@
 //! The run queue says which task comes next, and beyond some thousands of tasks none of what a task needs is in a near cache any
 //! more. Its record is asked for some entries ahead. That says where its stack begins, and where it ended when the task
 //! suspended itself, which may be far from there, in a deep call or beneath a large buffer; both ends are asked for one entry ahead.
-//! With 10,000 tasks a turn costs 0.6 times what it did, with 100,000 half, and with 100 nothing changes.
+//! With the record and the upper end a turn of one among 10,000 or 100,000 costs 0.7 times what it does without; with the lower end, too, 0.94
+//! and 0.8 times that; with 100 nothing changes.
 //!
 //! Tried, to no effect: longer distances, up to 12 and 6 entries. Rejected: to take the lower end from the operation that the task waits
 //! for, which lies near it; a task that yields waits for none, and the record tells it without a look into another line.
