@@ -7,8 +7,12 @@
 //! moment when it begins, so that a long step does not hold up the closures behind it while others are idle.
 //!
 //! Waking a thread that sleeps costs microseconds. Where two workers answer each other, each would sleep and be woken for each message. So
-//! a worker that was woken a few times soon after it went to sleep waits awake for that long the next time, as a searcher, and stops doing so
+//! a worker that was woken a few times soon after it went to sleep waits awake for that long the next time, and stops doing so
 //! when nothing came. A worker that is woken seldom never does: an idle runtime uses no processor time.
+//!
+//! It waits for a message alone at first, for as long as an answer takes that is under way: it touches nothing then that others write but
+//! its inbox, and counts as one that works. Only after that it becomes a searcher. To begin and to end a search are two writes to a line
+//! that all workers share, with which an answer took half as long again.
 
 use std::cell::Cell;
 use std::io;
@@ -27,6 +31,9 @@ const TURNS_PER_FAIR_ONE: u32 = 64;
 
 /// How long a worker waits awake at most: longer than it takes to wake another one, which then answers.
 const SPIN: Duration = Duration::from_micros(20);
+
+/// How often it looks for a message before it searches: some microseconds.
+const GLANCES: u32 = 64;
 
 /// A sleep that was ended so soon by another worker would better have been a wait.
 const SOON: Duration = Duration::from_micros(60);
@@ -146,6 +153,9 @@ impl Seat {
     /// Looks everywhere, and for a moment waits for something to come, where that has paid off. Gives whether there is work in its deque or
     /// a message. `is_searching`: it counts as searching already.
     pub(in crate::runtime) fn search(&self, inbox: &Inbox, is_searching: bool) -> bool {
+        if !is_searching && self.expect_answer(inbox) {
+            return true;
+        }
         if is_searching || self.crew.begin_search() {
             let found = self.steal() || self.spin(inbox, true);
             self.crew.end_search(self.worker, self.deque.len());
@@ -154,6 +164,26 @@ impl Seat {
             // Others look for work. The one who is about to answer may be among them, and ends its search only now.
             self.spin(inbox, false)
         }
+    }
+
+    /// Waits awake for the answer to what this worker has just done, where such answers came soon before. Gives whether it has come.
+    fn expect_answer(&self, inbox: &Inbox) -> bool {
+        if self.credit.get() < self.price.get() {
+            return false;
+        }
+        for _ in 0..GLANCES {
+            if inbox.has_messages() {
+                self.cheapen();
+                return true;
+            }
+            hint::spin_loop();
+        }
+        false
+    }
+
+    /// A wait was not in vain.
+    fn cheapen(&self) {
+        self.price.set((self.price.get() / 2).max(PRICE_MIN));
     }
 
     /// Waits awake, for messages and, if it is one of those who search, for work. Gives whether there is either.
@@ -165,13 +195,13 @@ impl Seat {
         while begin.elapsed() < SPIN {
             for _ in 0..16 {
                 if inbox.has_messages() {
-                    self.price.set((self.price.get() / 2).max(PRICE_MIN));
+                    self.cheapen();
                     return true;
                 }
                 hint::spin_loop();
             }
             if searches && self.crew.has_fresh() && self.steal() {
-                self.price.set((self.price.get() / 2).max(PRICE_MIN));
+                self.cheapen();
                 return true;
             }
         }
