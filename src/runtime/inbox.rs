@@ -20,6 +20,16 @@
 //! notification there, and makes it when the lock is free ([`notify_soon`](super::waker_cell::notify_soon)): else whoever is woken would find
 //! the lock taken, and sleep again.
 //!
+//! # What a message costs
+//!
+//! Where two threads answer each other, a message costs what the cache lines cost that it moves from one processor to the other. So a
+//! wake-up goes, where it is the only one, into a word beside the state (`single`), without the lock: that line is all that a scheduler
+//! reads which waits for an answer awake. Who finds the word taken goes to the queue.
+//!
+//! What one thread sends comes in its order all the same. `any` is true while the queue holds something, and nobody who sees that uses the
+//! word. `drain` empties the word, then, under the lock and before `any` becomes false, the word again and the queue: what is in the
+//! word by then was put there before the sender could know of anything in the queue.
+//!
 //! The sleep is a wait for the OS, which is notified through the reactor, or a nap, where there is none and nothing
 //! needs one: then the thread is parked.
 //!
@@ -35,6 +45,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +57,7 @@ use super::reactor::Notifier;
 use super::report;
 use super::task::TaskKey;
 use crate::atomics::thread::{self, Thread};
-use crate::atomics::{AtomicBool, AtomicU8, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering, PoisonError};
+use crate::atomics::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering, PoisonError};
 
 /// What another thread wants.
 pub(crate) enum Message {
@@ -67,7 +78,41 @@ const SIGNALS: u8 = 2;
 #[derive(Default)]
 struct Queue {
     messages: VecDeque<Message>,
+    /// Empty. What has held messages before, so that it need not grow again.
+    spare: VecDeque<Message>,
     closed: bool,
+}
+
+/// What was taken out of a queue leaves room for at most so many messages behind.
+const SPARE_MAX: usize = 1024;
+
+/// Lies in cache lines of its own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Apart<T>(T);
+
+/// What most messages touch, and nothing else: see the head of this file.
+#[derive(Default)]
+struct Front {
+    /// A task that is to be made ready, as [`pack`] has it; 0 for none.
+    single: AtomicU64,
+    /// Whether the queue holds anything, to look without the lock. Written under it, but by signal handlers.
+    any: AtomicBool,
+    state: AtomicU8,
+    /// What came from signal handlers, and the scheduler has not heard of.
+    raised: AtomicU8,
+}
+
+/// A task in a word that is not 0, without its scheduler, which is that of the inbox.
+fn pack(task: TaskKey) -> u64 {
+    debug_assert!(task.index < u32::MAX, "there are fewer than 2^32 tasks");
+    u64::from(task.generation) << 32 | (u64::from(task.index) + 1)
+}
+
+/// The task whose word this is, if it is one.
+fn unpack(word: u64, scheduler: u32) -> Option<TaskKey> {
+    let index = (word as u32).checked_sub(1)?;
+    Some(TaskKey { scheduler, index, generation: (word >> 32) as u32 })
 }
 
 const AWAKE: u8 = 0;
@@ -77,16 +122,14 @@ const NOTIFIED: u8 = 2;
 /// See the head of this file.
 #[derive(Default)]
 pub(crate) struct Inbox {
-    queue: Mutex<Queue>,
-    /// Whether the queue holds anything, to look without the lock. Written under it.
-    any: AtomicBool,
-    state: AtomicU8,
+    front: Apart<Front>,
+    queue: Apart<Mutex<Queue>>,
     senders: AtomicUsize,
     handles: AtomicUsize,
-    /// What came from signal handlers, and the scheduler has not heard of.
-    raised: AtomicU8,
-    /// How many have said that something may.
+    /// How many have said that something may come from signal handlers.
     raisers: AtomicUsize,
+    /// Whose inbox it is. Set before any of its tasks begins.
+    scheduler: AtomicU32,
     /// Set before the first sleep that waits for the OS.
     notifier: OnceLock<Notifier>,
     /// The thread of the scheduler; set before the first nap.
@@ -99,8 +142,13 @@ impl Inbox {
         Arc::default()
     }
 
+    /// The scheduler whose inbox this is, by its serial number.
+    pub(super) fn belongs_to(&self, scheduler: u32) {
+        self.scheduler.store(scheduler, Ordering::Relaxed);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A handle by which some other thread may wake somebody later.
@@ -143,19 +191,19 @@ impl Inbox {
 
     /// All that this touches are atomics and the descriptor of the reactor.
     fn raise(&self, bit: u8) {
-        self.raised.fetch_or(bit, Ordering::SeqCst);
-        self.any.store(true, Ordering::SeqCst);
+        self.front.0.raised.fetch_or(bit, Ordering::SeqCst);
+        self.front.0.any.store(true, Ordering::SeqCst);
         self.notify();
     }
 
     /// An interrupt has come too late: it is kept for `take_interrupt`.
     pub(super) fn keep_interrupt(&self) {
-        self.raised.fetch_or(INTERRUPT, Ordering::SeqCst);
+        self.front.0.raised.fetch_or(INTERRUPT, Ordering::SeqCst);
     }
 
     /// Takes back an interrupt that the scheduler has not heard of. Gives whether there was one.
     pub(super) fn take_interrupt(&self) -> bool {
-        self.raised.fetch_and(!INTERRUPT, Ordering::SeqCst) & INTERRUPT != 0
+        self.front.0.raised.fetch_and(!INTERRUPT, Ordering::SeqCst) & INTERRUPT != 0
     }
 
     /// Signal handlers may tell it something from now on: sleeps must be such that they can end them.
@@ -176,8 +224,23 @@ impl Inbox {
 
     /// Makes a task ready. On any thread. Nothing happens when the task or its run has ended.
     pub(crate) fn wake(&self, task: TaskKey) {
-        // Nothing of a wake-up needs care when it is too late.
-        let _ = self.push(Message::Wake(task));
+        if self.put_wake(task) {
+            self.notify();
+        }
+    }
+
+    /// Puts a wake-up where the scheduler finds it. Gives false where that is too late, of which nothing needs care.
+    fn put_wake(&self, task: TaskKey) -> bool {
+        debug_assert_eq!(task.scheduler, self.scheduler.load(Ordering::Relaxed), "a task has one inbox");
+        let front = &self.front.0;
+        // Looked at first: to try in vain would take the line from the others all the same.
+        if !front.any.load(Ordering::SeqCst)
+            && front.single.load(Ordering::Relaxed) == 0
+            && front.single.compare_exchange(0, pack(task), Ordering::SeqCst, Ordering::Relaxed).is_ok()
+        {
+            return true;
+        }
+        self.put(Message::Wake(task)).is_ok()
     }
 
     /// Has the scheduler call a function in its next tick. On any thread. Gives the function back when the run has ended.
@@ -189,20 +252,25 @@ impl Inbox {
     }
 
     fn push(&self, message: Message) -> Result<(), Message> {
+        self.put(message)?;
+        self.notify();
+        Ok(())
+    }
+
+    /// Puts a message into the queue.
+    fn put(&self, message: Message) -> Result<(), Message> {
         let mut queue = self.lock();
         if queue.closed {
             return Err(message);
         }
         queue.messages.push_back(message);
-        self.any.store(true, Ordering::SeqCst);
-        drop(queue);
-        self.notify();
+        self.front.0.any.store(true, Ordering::SeqCst);
         Ok(())
     }
 
     /// Has the scheduler look at what is not in its inbox, and not sleep before it has.
     pub(super) fn poke(&self) {
-        self.any.store(true, Ordering::SeqCst);
+        self.front.0.any.store(true, Ordering::SeqCst);
         self.notify();
     }
 
@@ -215,14 +283,7 @@ impl Inbox {
     /// [`ring`](Inbox::ring) soon.
     #[must_use]
     pub(super) fn wake_quietly(&self, task: TaskKey) -> bool {
-        let mut queue = self.lock();
-        if queue.closed {
-            return false;
-        }
-        queue.messages.push_back(Message::Wake(task));
-        self.any.store(true, Ordering::SeqCst);
-        drop(queue);
-        self.claim_notification()
+        self.put_wake(task) && self.claim_notification()
     }
 
     /// Ends the sleep that is going on, if there is one.
@@ -234,7 +295,7 @@ impl Inbox {
 
     /// Whether the scheduler sleeps, and the caller is the one to end that.
     fn claim_notification(&self) -> bool {
-        self.state.compare_exchange(ASLEEP, NOTIFIED, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+        self.front.0.state.compare_exchange(ASLEEP, NOTIFIED, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
     /// Ends a sleep. It may have ended by itself meanwhile: then a later one may end early, which does no harm.
@@ -270,8 +331,9 @@ impl Inbox {
             self.notifier.get().is_some() || self.sleeper.get().is_some(),
             "somebody must be able to end the sleep"
         );
-        self.state.store(ASLEEP, Ordering::SeqCst);
-        let may_sleep = !self.any.load(Ordering::SeqCst);
+        self.front.0.state.store(ASLEEP, Ordering::SeqCst);
+        let front = &self.front.0;
+        let may_sleep = !front.any.load(Ordering::SeqCst) && front.single.load(Ordering::SeqCst) == 0;
         if !may_sleep {
             self.end_sleep();
         }
@@ -280,13 +342,14 @@ impl Inbox {
 
     /// The scheduler has waited.
     pub(crate) fn end_sleep(&self) {
-        self.state.store(AWAKE, Ordering::SeqCst);
+        self.front.0.state.store(AWAKE, Ordering::SeqCst);
     }
 
     /// Whether anything has come in.
     #[inline]
     pub(crate) fn has_messages(&self) -> bool {
-        self.any.load(Ordering::Relaxed)
+        let front = &self.front.0;
+        front.any.load(Ordering::Relaxed) | (front.single.load(Ordering::Relaxed) != 0)
     }
 
     /// Takes out what has come in, in order.
@@ -299,27 +362,52 @@ impl Inbox {
 
     #[cold]
     fn drain_all(&self, f: &mut dyn FnMut(Message)) {
+        let front = &self.front.0;
+        if let Some(task) = self.take_single() {
+            f(Message::Wake(task));
+        }
+        if !front.any.load(Ordering::SeqCst) {
+            return;
+        }
         let mut queue = self.lock();
-        let messages = std::mem::take(&mut queue.messages);
-        self.any.store(false, Ordering::SeqCst);
+        let single = self.take_single();
+        let spare = mem::take(&mut queue.spare);
+        let mut messages = mem::replace(&mut queue.messages, spare);
+        front.any.store(false, Ordering::SeqCst);
         drop(queue);
-        let raised = self.raised.swap(0, Ordering::SeqCst);
+        let raised = front.raised.swap(0, Ordering::SeqCst);
         if raised & INTERRUPT != 0 {
             f(Message::Interrupt);
         }
         if raised & SIGNALS != 0 {
             f(Message::Signals);
         }
-        messages.into_iter().for_each(f);
+        if let Some(task) = single {
+            f(Message::Wake(task));
+        }
+        messages.drain(..).for_each(f);
+        if messages.capacity() <= SPARE_MAX {
+            self.lock().spare = messages;
+        }
+    }
+
+    /// Takes the wake-up that is beside the queue.
+    fn take_single(&self) -> Option<TaskKey> {
+        let single = &self.front.0.single;
+        if single.load(Ordering::SeqCst) == 0 {
+            return None;
+        }
+        unpack(single.swap(0, Ordering::SeqCst), self.scheduler.load(Ordering::Relaxed))
     }
 
     /// The run has ended: nothing comes in any more, until it is opened again. Drops what was left, on this thread.
     pub(crate) fn close(&self) {
         let mut queue = self.lock();
         queue.closed = true;
-        let messages = std::mem::take(&mut queue.messages);
-        self.any.store(false, Ordering::SeqCst);
+        let messages = mem::take(&mut queue.messages);
+        self.front.0.any.store(false, Ordering::SeqCst);
         drop(queue);
+        self.take_single();
         for message in messages {
             // Of users, who may panic in it; the others are to be told all the same.
             if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(message))) {
@@ -330,7 +418,10 @@ impl Inbox {
 
     /// Another run begins.
     pub(super) fn open(&self) {
-        self.lock().closed = false;
+        let mut queue = self.lock();
+        queue.closed = false;
+        // Of a task of the run before, which has come too late.
+        self.take_single();
     }
 }
 
@@ -440,12 +531,12 @@ mod tests {
         let reactor = Reactor::new(false).unwrap();
         let inbox = inbox_of(&reactor);
         inbox.wake(TaskKey::for_test(1));
-        assert_eq!(inbox.state.load(Ordering::SeqCst), AWAKE);
+        assert_eq!(inbox.front.0.state.load(Ordering::SeqCst), AWAKE);
         assert!(!inbox.begin_sleep(), "something is there");
         assert_eq!(drained(&inbox).len(), 1);
         assert!(inbox.begin_sleep());
         inbox.wake(TaskKey::for_test(1));
-        assert_eq!(inbox.state.load(Ordering::SeqCst), NOTIFIED);
+        assert_eq!(inbox.front.0.state.load(Ordering::SeqCst), NOTIFIED);
         inbox.wake(TaskKey::for_test(2));
         reactor.wait(None).unwrap();
         inbox.end_sleep();
@@ -523,7 +614,7 @@ mod tests {
         let inbox = inbox_of(&reactor);
         assert!(inbox.begin_sleep());
         (0..1000).for_each(|_| inbox.signal());
-        assert_eq!(inbox.state.load(Ordering::SeqCst), NOTIFIED);
+        assert_eq!(inbox.front.0.state.load(Ordering::SeqCst), NOTIFIED);
         inbox.interrupt();
         reactor.wait(None).unwrap();
         inbox.end_sleep();
@@ -541,7 +632,7 @@ mod tests {
         let (asleep, go) = mpsc::channel();
         let thread = thread::spawn(move || {
             go.recv().unwrap();
-            while theirs.state.load(Ordering::SeqCst) != ASLEEP {
+            while theirs.front.0.state.load(Ordering::SeqCst) != ASLEEP {
                 thread::yield_now();
             }
             theirs.wake(TaskKey::for_test(1));

@@ -148,6 +148,7 @@ impl Scheduler {
         static NEXT_SERIAL: AtomicU32 = AtomicU32::new(1);
         let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed);
         let inbox = fresh::inbox_of(seat.as_ref());
+        inbox.belongs_to(serial);
         let (first_id, id_step) = fresh::numbers(seat.as_ref());
         Rc::new_cyclic(|me| Scheduler {
             serial,
