@@ -51,13 +51,14 @@ thread_local! {
     static THREAD: Cell<u64> = const { Cell::new(0) };
 }
 
-/// See the head of this file.
+/// See the head of this file. The words of the lock lie beside the first of the value, in one cache line if it comes to that.
+#[repr(C)]
 pub(crate) struct Guarded<T> {
     owner: AtomicU64,
-    /// The owner is inside. Only the owner writes it.
-    busy: AtomicBool,
     /// Held by whoever is inside once it is SHARED, and by who changes `owner`.
     mutex: Mutex<()>,
+    /// The owner is inside. Only the owner writes it.
+    busy: AtomicBool,
     inside: OneAtATime,
     value: UnsafeCell<T>,
 }
@@ -78,8 +79,8 @@ impl<T> Guarded<T> {
     pub(crate) const fn new(value: T) -> Self {
         Guarded {
             owner: AtomicU64::new(UNOWNED),
-            busy: AtomicBool::new(false),
             mutex: Mutex::new(()),
+            busy: AtomicBool::new(false),
             inside: OneAtATime::new(),
             value: UnsafeCell::new(value),
         }

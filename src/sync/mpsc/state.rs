@@ -22,7 +22,9 @@ use std::collections::VecDeque;
 use super::TryRecvError;
 use crate::runtime::wait_list::{List, Node, State as Wait};
 
-/// See the head of this file.
+/// See the head of this file. What each message touches comes first and lies together: where the two sides are on two threads, each of
+/// these cache lines goes from one processor to the other and back.
+#[repr(C)]
 pub(super) struct State<T> {
     items: VecDeque<T>,
     capacity: usize,
@@ -30,13 +32,13 @@ pub(super) struct State<T> {
     promised_items: usize,
     /// Places that belong to senders that were woken.
     promised_places: usize,
+    /// The receiver is gone, or takes no more than what is there.
+    closed: bool,
+    /// How many senders there are, not counting those that wait.
+    sender_count: usize,
     pub(super) receivers: List,
     pub(super) senders: List,
     pub(super) closing: List,
-    /// How many senders there are, not counting those that wait.
-    sender_count: usize,
-    /// The receiver is gone, or takes no more than what is there.
-    closed: bool,
 }
 
 /// Whether there is a place for an item.
@@ -56,11 +58,11 @@ impl<T> State<T> {
             capacity,
             promised_items: 0,
             promised_places: 0,
+            closed: false,
+            sender_count: 1,
             receivers: List::new(),
             senders: List::new(),
             closing: List::new(),
-            sender_count: 1,
-            closed: false,
         }
     }
 
