@@ -109,6 +109,11 @@ mod fixture {
             self.task.key.get()
         }
 
+        /// A task of this run that there is not.
+        pub(crate) fn key_of(&self, index: u32) -> TaskKey {
+            TaskKey { index, ..self.key() }
+        }
+
         /// Sleeps once, if nothing has come, and tells of what has.
         pub(crate) fn sleep(&self, hear: &mut dyn FnMut(Message)) {
             self.sleep_unless(&|| false, hear);

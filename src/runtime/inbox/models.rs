@@ -17,10 +17,6 @@ impl Inbox {
     }
 }
 
-fn key(index: u32) -> TaskKey {
-    TaskKey::for_test(index)
-}
-
 /// Sleeps until so many wake-ups have come.
 fn wait_for(run: &Run, count: usize) -> Vec<TaskKey> {
     let mut woken = Vec::new();
@@ -38,12 +34,12 @@ fn no_wake_up_is_lost_and_a_sleep_is_notified_once() {
     model(|| {
         let run = Run::new();
         let threads = [1, 2].map(|thread| {
-            let inbox = run.inbox();
-            thread::spawn(move || inbox.wake(key(thread)))
+            let (inbox, task) = (run.inbox(), run.key_of(thread));
+            thread::spawn(move || inbox.wake(task))
         });
         let mut woken = wait_for(&run, 2);
         woken.sort_by_key(|task| task.index);
-        assert_eq!(woken, [key(1), key(2)]);
+        assert_eq!(woken, [1, 2].map(|thread| run.key_of(thread)));
         threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
 }
@@ -52,9 +48,29 @@ fn no_wake_up_is_lost_and_a_sleep_is_notified_once() {
 fn wake_ups_of_one_thread_come_in_order_over_several_sleeps() {
     model(|| {
         let run = Run::new();
-        let inbox = run.inbox();
-        let thread = thread::spawn(move || (1..=3).for_each(|index| inbox.wake(key(index))));
-        assert_eq!(wait_for(&run, 3), [1, 2, 3].map(key));
+        let (inbox, tasks) = (run.inbox(), [1, 2, 3].map(|index| run.key_of(index)));
+        let thread = thread::spawn(move || tasks.into_iter().for_each(|task| inbox.wake(task)));
+        assert_eq!(wait_for(&run, 3), tasks);
+        thread.join().unwrap();
+    });
+}
+
+/// Some find the word for a lone wake-up empty, and some find it full or the queue in use.
+#[test]
+fn functions_and_wake_ups_of_one_thread_come_in_order() {
+    model(|| {
+        let run = Run::new();
+        let (inbox, task) = (run.inbox(), run.key());
+        let thread = thread::spawn(move || {
+            inbox.wake(task);
+            inbox.call(Box::new(|| ())).ok().expect("the run goes on");
+            inbox.wake(task);
+        });
+        let mut heard = Vec::new();
+        while heard.len() < 3 {
+            run.sleep(&mut |message| heard.push(matches!(message, Message::Wake(_))));
+        }
+        assert_eq!(heard, [true, false, true]);
         thread.join().unwrap();
     });
 }
@@ -65,7 +81,7 @@ fn a_nap_ends_with_a_message() {
         let inbox = Inbox::new();
         inbox.touch();
         let theirs = Arc::clone(&inbox);
-        let thread = thread::spawn(move || theirs.wake(key(1)));
+        let thread = thread::spawn(move || theirs.wake(TaskKey::for_test(1)));
         let mut woken = 0;
         while woken == 0 {
             inbox.nap(Duration::MAX);
@@ -137,7 +153,8 @@ fn an_interrupt_is_heard_once_beside_messages() {
     model(|| {
         let run = Run::new();
         let (inbox, theirs) = (run.inbox(), run.inbox());
-        let threads = [thread::spawn(move || inbox.interrupt()), thread::spawn(move || theirs.wake(key(1)))];
+        let task = run.key();
+        let threads = [thread::spawn(move || inbox.interrupt()), thread::spawn(move || theirs.wake(task))];
         let (mut woken, mut interrupts) = (0, 0);
         while woken + interrupts < 2 {
             run.sleep(&mut |message| match message {
