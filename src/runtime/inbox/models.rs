@@ -61,8 +61,9 @@ fn functions_and_wake_ups_of_one_thread_come_in_order() {
     model(|| {
         let run = Run::new();
         let (inbox, task) = (run.inbox(), run.key());
+        // What it takes as the thread sends more.
+        inbox.wake(task);
         let thread = thread::spawn(move || {
-            inbox.wake(task);
             inbox.wake(task);
             inbox.call(Box::new(|| ())).ok().expect("the run goes on");
             inbox.wake(task);
