@@ -12,11 +12,13 @@
 //!
 //! In `workers_ping_pong` each side is on its thread: cede's by `spawn_on_each`; tokio's first task runs on the thread that blocks on
 //! it, which is no worker, and the second on a worker; `tokio_one_worker` has both spawned, and then they share a worker as a rule, since
-//! a task goes to the worker that wakes it. may places its coroutines as it likes. It is not in
+//! a task goes to the worker that wakes it. may places its coroutines as it likes. `cache_line` is what the machine takes for it: two threads
+//! that wait awake for a word of each other. may is not in
 //! `workers_skynet`, for which it runs out of memory mappings: its stacks take some of their own each, of which a process may have
 //! 65,530.
 
-use std::hint::black_box;
+use std::hint::{self, black_box};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Once, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -75,6 +77,35 @@ fn set_may_up() {
     ONCE.call_once(|| {
         may::config().set_workers(WORKERS);
     });
+}
+
+/// A word in a cache line of its own.
+#[repr(align(128))]
+struct Line(AtomicU64);
+
+/// What the processors take to hand a cache line to and fro, and nothing else: each side waits awake for a word of the other.
+fn bare_ping_pong(rounds: u64) -> Duration {
+    let lines = [const { Line(AtomicU64::new(0)) }; 2];
+    let [there, back] = &lines;
+    let wait = |line: &Line, number| {
+        while line.0.load(Ordering::Acquire) != number {
+            hint::spin_loop();
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 1..=rounds {
+                wait(there, number);
+                back.0.store(number, Ordering::Release);
+            }
+        });
+        let begin = Instant::now();
+        for number in 1..=rounds {
+            there.0.store(number, Ordering::Release);
+            wait(back, number);
+        }
+        begin.elapsed()
+    })
 }
 
 fn cede_ping_pong(rounds: u64) -> Duration {
@@ -154,6 +185,7 @@ fn ping_pong(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("workers_ping_pong");
     let rounds = |units: u64| units.div_ceil(2).max(1_000);
     measure(&mut group, "cede", |units| (rounds(units) * 2, cede_ping_pong(rounds(units))));
+    measure(&mut group, "cache_line", |units| (rounds(units) * 2, bare_ping_pong(rounds(units))));
     measure(&mut group, "tokio", |units| (rounds(units) * 2, runtime.block_on(tokio_ask(rounds(units)))));
     measure(&mut group, "tokio_one_worker", |units| {
         let root = async move { tokio::spawn(tokio_ask(rounds(units))).await };

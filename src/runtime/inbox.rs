@@ -57,7 +57,10 @@ use super::reactor::Notifier;
 use super::report;
 use super::task::TaskKey;
 use crate::atomics::thread::{self, Thread};
-use crate::atomics::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering, PoisonError};
+use crate::atomics::{
+    AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering,
+    PoisonError,
+};
 
 /// What another thread wants.
 pub(crate) enum Message {
@@ -94,13 +97,21 @@ struct Apart<T>(T);
 /// What most messages touch, and nothing else: see the head of this file.
 #[derive(Default)]
 struct Front {
-    /// A task that is to be made ready, as [`pack`] has it; 0 for none.
+    /// A task that is to be made ready, as [`pack`] has it; 0 for none, or [`CLOSED`].
     single: AtomicU64,
     /// Whether the queue holds anything, to look without the lock. Written under it, but by signal handlers.
     any: AtomicBool,
     state: AtomicU8,
     /// What came from signal handlers, and the scheduler has not heard of.
     raised: AtomicU8,
+}
+
+/// Nothing comes in any more, so that whoever sends something goes to the queue, and is told.
+const CLOSED: u64 = 1 << 32;
+
+/// Whether a word stands for a task.
+fn is_task(word: u64) -> bool {
+    word as u32 != 0
 }
 
 /// A task in a word that is not 0, without its scheduler, which is that of the inbox.
@@ -333,7 +344,7 @@ impl Inbox {
         );
         self.front.0.state.store(ASLEEP, Ordering::SeqCst);
         let front = &self.front.0;
-        let may_sleep = !front.any.load(Ordering::SeqCst) && front.single.load(Ordering::SeqCst) == 0;
+        let may_sleep = !front.any.load(Ordering::SeqCst) && !is_task(front.single.load(Ordering::SeqCst));
         if !may_sleep {
             self.end_sleep();
         }
@@ -349,7 +360,7 @@ impl Inbox {
     #[inline]
     pub(crate) fn has_messages(&self) -> bool {
         let front = &self.front.0;
-        front.any.load(Ordering::Relaxed) | (front.single.load(Ordering::Relaxed) != 0)
+        front.any.load(Ordering::Relaxed) | is_task(front.single.load(Ordering::Relaxed))
     }
 
     /// Takes out what has come in, in order.
@@ -394,7 +405,7 @@ impl Inbox {
     /// Takes the wake-up that is beside the queue.
     fn take_single(&self) -> Option<TaskKey> {
         let single = &self.front.0.single;
-        if single.load(Ordering::SeqCst) == 0 {
+        if !is_task(single.load(Ordering::SeqCst)) {
             return None;
         }
         unpack(single.swap(0, Ordering::SeqCst), self.scheduler.load(Ordering::Relaxed))
@@ -406,8 +417,8 @@ impl Inbox {
         queue.closed = true;
         let messages = mem::take(&mut queue.messages);
         self.front.0.any.store(false, Ordering::SeqCst);
+        self.front.0.single.store(CLOSED, Ordering::SeqCst);
         drop(queue);
-        self.take_single();
         for message in messages {
             // Of users, who may panic in it; the others are to be told all the same.
             if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(message))) {
@@ -419,9 +430,9 @@ impl Inbox {
     /// Another run begins.
     pub(super) fn open(&self) {
         let mut queue = self.lock();
-        queue.closed = false;
-        // Of a task of the run before, which has come too late.
-        self.take_single();
+        if mem::replace(&mut queue.closed, false) {
+            self.front.0.single.store(0, Ordering::SeqCst);
+        }
     }
 }
 
