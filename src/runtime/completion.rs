@@ -64,6 +64,11 @@ impl Completion {
         }
     }
 
+    /// Gives the functions away that would be called: it is about to be dropped, and nobody waits.
+    pub(super) fn release(&self, left: &mut Vec<Rc<Callback>>) {
+        self.waiters.release(left);
+    }
+
     /// Takes a function back that is not in the run queue yet. Gives whether there was one.
     pub(crate) fn forget(&self, callback: &Rc<Callback>) -> bool {
         self.waiters.remove_callback(callback)

@@ -15,6 +15,7 @@ mod fresh;
 mod step;
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashSet;
 use std::io;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
@@ -82,6 +83,8 @@ pub(crate) struct Scheduler {
     stack_size: Option<usize>,
     /// In debug mode: how long a step may take.
     slow_step: Option<Duration>,
+    /// While many are cancelled: those that have been.
+    cancelled: RefCell<Option<HashSet<TaskKey>>>,
     /// The main task of the run, and how often it was interrupted.
     main: Cell<Option<TaskKey>>,
     interrupts: Cell<u32>,
@@ -163,6 +166,7 @@ impl Scheduler {
             current: Cell::new(None),
             stack_size,
             slow_step,
+            cancelled: RefCell::new(None),
             main: Cell::new(None),
             interrupts: Cell::new(0),
             signal_handlers: Handlers::default(),
@@ -305,6 +309,12 @@ impl Scheduler {
         self.ready.len() > 0
     }
 
+    /// Whether something other than steps of tasks is to be done in the next tick: a callback may be a part of what a task waits for.
+    pub(super) fn has_calls(&self) -> bool {
+        let mut entries = (0..self.ready.len()).map_while(|place| self.ready.peek(place));
+        entries.any(|entry| !matches!(entry, Entry::Step(_)))
+    }
+
     /// How many tasks have not ended.
     pub(crate) fn live(&self) -> usize {
         self.live.get()
@@ -341,6 +351,40 @@ impl Scheduler {
             return false;
         }
         core.cancels.set(core.cancels.get() + 1);
+        let is_one_of_many = self.cancelled.borrow().is_some();
+        if !is_one_of_many {
+            self.deliver_request(core);
+        } else if !self.is_cancelled_already(core) {
+            self.deliver_request(core);
+            // Not before: where tasks join each other in a ring it has to come round.
+            self.cancelled.borrow_mut().as_mut().map(|all| all.insert(core.key.get()));
+        }
+        true
+    }
+
+    /// Requests the cancellation of many tasks, one after the other, by `request`. Each may hand its request on to what it joins, and that
+    /// to what it joins; so that chains of joins don't take a walk to their end for each of their tasks, a request ends at a task
+    /// that has had one, and would do nothing to it and those behind it but count.
+    pub(crate) fn cancel_each<'a>(
+        &self,
+        tasks: impl Iterator<Item = &'a Rc<dyn AnyTask>>,
+        request: impl Fn(&TaskCore),
+    ) {
+        let is_outermost = self.cancelled.borrow().is_none();
+        if is_outermost {
+            self.cancelled.replace(Some(HashSet::new()));
+        }
+        tasks.for_each(|task| request(task.core()));
+        if is_outermost {
+            self.cancelled.replace(None);
+        }
+    }
+
+    fn is_cancelled_already(&self, core: &TaskCore) -> bool {
+        self.cancelled.borrow().as_ref().is_some_and(|all| all.contains(&core.key.get()))
+    }
+
+    fn deliver_request(&self, core: &TaskCore) {
         let waits = core.state.get() == State::Parked && !core.signals.has(Signals::MASKED);
         match core.waiting().filter(|_| waits).map(|waiting| waiting.cancel()) {
             Some(CancelWait::Unwind) => {
@@ -350,7 +394,6 @@ impl Scheduler {
             Some(CancelWait::HandedOn | CancelWait::Ended) => {}
             Some(CancelWait::TooLate) | None => core.signals.set(Signals::MUST_CANCEL),
         }
-        true
     }
 
     /// The same, for one that has handed its cancellation on in vain: its own wait ends.
