@@ -553,7 +553,9 @@ const UNNAMEABLE: &[&str] = &[
     "InTuple",
     "Iterated",
     "Panic",
+    "Part",
     "Record",
+    "Released",
     "TaskCore",
 ];
 
