@@ -50,7 +50,7 @@ fn shields_are_dropped_while_what_they_shield_goes_on() {
         let promise = Promise::<u32>::new();
         drop(shields(shield(&promise)));
         // Somebody wants to hear of the end: the shields stay without their handles.
-        shields(shield(&promise)).on_done(|| unreachable!("the promise is dropped"));
+        shields(shield(&promise)).on_done(|_| unreachable!("the promise is dropped"));
         drop(promise);
         let kept = Promise::<u32>::new();
         let outermost = shields(shield(&kept));
@@ -97,7 +97,7 @@ fn gathers_of_gathers_are_dropped_and_joined_and_cancelled() {
     on_little_stack(|| {
         let promise = Promise::<u32>::new();
         drop(gathers(promise.end()));
-        gathers(promise.end()).on_done(|| unreachable!("the promise is dropped"));
+        gathers(promise.end()).on_done(|_| unreachable!("the promise is dropped"));
         drop(promise);
 
         let promise = Promise::new();

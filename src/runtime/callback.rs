@@ -25,8 +25,18 @@ enum Call {
     Told(Box<dyn FnOnce(Option<Failure>)>),
     /// What has an end too, in which it is told the same.
     Listener(Rc<dyn Listener>),
+    /// One of users for the end of something, with its context.
+    AtEnd(Box<dyn AtEnd>, Option<Arc<Values>>),
     /// One of users, with its context.
     Users(Box<dyn FnOnce()>, Option<Arc<Values>>),
+}
+
+/// A function of users that is told what has ended.
+pub(crate) trait AtEnd {
+    /// It has: keeps it. `failure` says why there is no value.
+    fn note_end(&mut self, failure: Option<Failure>);
+
+    fn call(self: Box<Self>);
 }
 
 /// What hears of the end of others, and has one itself, as a shield has. Chains of these may be long, each owned by a callback of the one
@@ -61,6 +71,11 @@ impl Callback {
     /// One of users. It is called in a copy of the context of who makes it.
     pub(crate) fn of_users(scheduler: &Scheduler, call: Box<dyn FnOnce()>) -> Rc<Self> {
         Callback::with(scheduler, Call::Users(call, context::copied()))
+    }
+
+    /// One of users that is told what has ended. It is called in a copy of the context of who makes it.
+    pub(crate) fn ending(scheduler: &Scheduler, call: Box<dyn AtEnd>) -> Rc<Self> {
+        Callback::with(scheduler, Call::AtEnd(call, context::copied()))
     }
 
     /// One that another thread has sent, which brings its context with it.
@@ -106,9 +121,11 @@ impl Callback {
 
     /// Says how what it waits for ended.
     pub(super) fn tell(&self, failure: impl FnOnce() -> Option<Failure>) {
-        let call = self.call.take();
-        if matches!(call, Some(Call::Told(_) | Call::Listener(_))) {
-            self.failure.set(failure());
+        let mut call = self.call.take();
+        match &mut call {
+            Some(Call::Told(_) | Call::Listener(_)) => self.failure.set(failure()),
+            Some(Call::AtEnd(call, _)) => call.note_end(failure()),
+            Some(Call::Plain(_) | Call::Users(..)) | None => {}
         }
         self.call.set(call);
     }
@@ -119,6 +136,9 @@ impl Callback {
             Some(Call::Plain(call)) => call(),
             Some(Call::Told(call)) => call(self.failure.take()),
             Some(Call::Listener(listener)) => listener.hear(self.failure.take()),
+            Some(Call::AtEnd(call, values)) => {
+                context::within(values, || report::calling("callback", move || call.call()));
+            }
             // A panic is told in the same context.
             Some(Call::Users(call, values)) => {
                 context::within(values, || report::calling("callback", call));

@@ -24,6 +24,11 @@ impl Completion {
         Completion { done: Cell::new(false), waiters: List::new() }
     }
 
+    /// The end of what has ended.
+    pub(crate) const fn completed() -> Self {
+        Completion { done: Cell::new(true), waiters: List::new() }
+    }
+
     #[inline]
     pub(crate) fn is_done(&self) -> bool {
         self.done.get()

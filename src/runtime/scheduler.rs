@@ -315,6 +315,21 @@ impl Scheduler {
         entries.any(|entry| !matches!(entry, Entry::Step(_)))
     }
 
+    /// A task was given up: where it is ready, and so goes on by itself, it has no more steps.
+    pub(super) fn stop(&self, task: &TaskCore) {
+        if task.state.get() != State::Ready {
+            return;
+        }
+        task.state.set(State::Left);
+        for _ in 0..self.ready.len() {
+            match self.ready.pop() {
+                Some(Entry::Step(core)) if ptr::eq(core.as_ptr(), task) => {}
+                Some(entry) => self.ready.push(entry),
+                None => break,
+            }
+        }
+    }
+
     /// How many tasks have not ended.
     pub(crate) fn live(&self) -> usize {
         self.live.get()

@@ -10,6 +10,8 @@
 //!                    DONE ◀────────────────┘──────────┘
 //! ```
 //!
+//! A task of a worker that is given up at the end of the run, and would go on for ever, is `LEFT` from `READY`, for good.
+//!
 //! A task that has not run has no stack, only its closure in the record. It gets a stack from the top of the
 //! pool when it first runs, and gives it back when it ends.
 //!
@@ -68,6 +70,8 @@ pub(crate) enum State {
     Running,
     /// Waiting for something that will wake it.
     Parked,
+    /// Given up while it was ready: it has no more steps.
+    Left,
     /// At its end.
     Done,
 }

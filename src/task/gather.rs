@@ -379,6 +379,13 @@ macro_rules! handles {
             fn outcome_of(&self) -> &dyn OutcomeOf<$Value> {
                 &*self.record
             }
+
+            fn shared(&self) -> Rc<dyn OutcomeOf<$Value>>
+            where
+                Self: 'static,
+            {
+                self.record.clone()
+            }
         }
 
         impl<V: Gathered> Awaitable for $Handle<V> {

@@ -208,6 +208,13 @@ impl Sealed<()> for End {
     fn outcome_of(&self) -> &dyn OutcomeOf<()> {
         &*self.record
     }
+
+    fn shared(&self) -> Rc<dyn OutcomeOf<()>>
+    where
+        Self: 'static,
+    {
+        self.record.clone()
+    }
 }
 
 impl Awaitable for End {

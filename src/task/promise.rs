@@ -222,6 +222,13 @@ impl<T> Sealed<T> for Promise<T> {
     fn outcome_of(&self) -> &dyn OutcomeOf<T> {
         &*self.record
     }
+
+    fn shared(&self) -> Rc<dyn OutcomeOf<T>>
+    where
+        Self: 'static,
+    {
+        self.record.clone()
+    }
 }
 
 impl<T> Awaitable for Promise<T> {

@@ -230,6 +230,13 @@ impl<T> Sealed<T> for Shield<T> {
     fn outcome_of(&self) -> &dyn OutcomeOf<T> {
         &*self.record
     }
+
+    fn shared(&self) -> Rc<dyn OutcomeOf<T>>
+    where
+        Self: 'static,
+    {
+        self.record.clone()
+    }
 }
 
 impl<T> Awaitable for Shield<T> {
