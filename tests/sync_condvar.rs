@@ -261,7 +261,10 @@ struct LateWakeUp {
 
 impl LateWakeUp {
     fn new() -> Rc<Self> {
-        Rc::new(LateWakeUp { waits: cede::sync::Event::new(), queue: Arc::new(cede::sync::Queue::unbounded()) })
+        Rc::new(LateWakeUp {
+            waits: cede::sync::Event::new(),
+            queue: Arc::new(cede::sync::Queue::unbounded()),
+        })
     }
 
     /// Is on its way when this returns; the next wait of this task gets it.
@@ -438,7 +441,8 @@ fn a_wait_for_a_condition_that_takes_too_long_says_so_whatever_comes_meanwhile()
                 notifies.changed.notify_all();
             }
         });
-        let (value, result) = shared.changed.wait_timeout_while(shared.value.lock(), SECOND, |value| *value == 0);
+        let (value, result) =
+            shared.changed.wait_timeout_while(shared.value.lock(), SECOND, |value| *value == 0);
         assert!(result.timed_out());
         assert_eq!(now() - start, SECOND);
         let (_value, result) = shared.changed.wait_timeout_while(value, Duration::ZERO, |value| *value != 0);

@@ -264,7 +264,8 @@ fn a_callback_is_given_what_has_ended_also_where_no_handle_is_left() {
         let say = sees("value");
         spawn(|| Box::new(42)).on_done(move |task| say(task.join().unwrap().to_string()));
         let say = sees("error");
-        try_spawn(|| Err::<(), _>("no disk")).on_done(move |task| say(task.outcome().unwrap().unwrap_err().to_string()));
+        try_spawn(|| Err::<(), _>("no disk"))
+            .on_done(move |task| say(task.outcome().unwrap().unwrap_err().to_string()));
         let say = sees("cancelled");
         let cancelled = spawn(|| sleep(SECOND));
         cancelled.on_done(move |task| say(task.is_cancelled().to_string()));

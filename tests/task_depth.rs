@@ -10,7 +10,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cede::task::{Awaitable, End, Promise, Shield, all_tasks, gather, gather_results, shield};
-use cede::{GroupError, JoinHandle, Runner, catch_cancelled, scope, sleep, spawn, try_scope, try_spawn, yield_now};
+use cede::{
+    GroupError, JoinHandle, Runner, catch_cancelled, scope, sleep, spawn, try_scope, try_spawn, yield_now,
+};
 
 const DEPTH: usize = 100_000;
 
@@ -33,9 +35,12 @@ fn shields<T: 'static>(inner: Shield<T>) -> Shield<T> {
 
 /// Something in a gather, that in a gather, and so on.
 fn gathers(inner: End) -> End {
-    (0..DEPTH).fold(inner, |inner, i| {
-        if i % 2 == 0 { gather([inner]).end() } else { gather_results([inner]).end() }
-    })
+    (0..DEPTH).fold(
+        inner,
+        |inner, i| {
+            if i % 2 == 0 { gather([inner]).end() } else { gather_results([inner]).end() }
+        },
+    )
 }
 
 /// A task that sleeps for ever, one that joins it, one that joins that, and so on.
@@ -123,7 +128,8 @@ fn a_result_that_many_gathers_share_is_looked_at_once_by_each() {
         let outermost = (0..60).fold(failing.end(), |inner, _| gather([&inner, &inner]).end());
         let stuck = spawn(move || outermost.join());
         yield_now();
-        let stuck_in = all_tasks().iter().find_map(|task| task.waits_for().filter(|text| text.contains("gather")));
+        let stuck_in =
+            all_tasks().iter().find_map(|task| task.waits_for().filter(|text| text.contains("gather")));
         assert!(stuck_in.unwrap().len() < 10_000);
         failing.set_error("no disk").unwrap();
         assert_eq!(stuck.join().unwrap().unwrap_err().to_string(), "no disk");
@@ -209,9 +215,8 @@ fn rings_of_joins_are_ended_with_their_run() {
             });
             ring.borrow_mut().push(Rc::new(task));
         }
-        let tail = (0..length).fold(Rc::clone(&ring.borrow()[0]), |before, _| {
-            Rc::new(spawn(move || before.join().unwrap()))
-        });
+        let tail = (0..length)
+            .fold(Rc::clone(&ring.borrow()[0]), |before, _| Rc::new(spawn(move || before.join().unwrap())));
         yield_now();
         yield_now();
         drop(tail);
@@ -283,7 +288,8 @@ fn groups_of_errors_in_groups_are_written_searched_split_and_dropped() {
         assert_eq!(group.to_string(), "invalid digit found in string (and 1 other error)");
         assert!(format!("{group:#}").lines().count() < 100);
         assert_eq!(group.of_type::<std::num::ParseIntError>().count(), 1);
-        let (these, others) = group.split_by(|error| error.error().is_some_and(|error| error.is::<std::num::ParseIntError>()));
+        let (these, others) =
+            group.split_by(|error| error.error().is_some_and(|error| error.is::<std::num::ParseIntError>()));
         assert_eq!(these.unwrap().to_string(), "invalid digit found in string");
         assert_eq!(others.unwrap().to_string(), "no time");
         // A task that ends with it, and nobody asks.

@@ -96,7 +96,8 @@ impl<'a> Pass<'a> {
         if self.each_left().all(|task| is_hopeless(task.core())) {
             return true;
         }
-        let is_stuck = |core: &TaskCore| matches!(core.state.get(), State::Parked | State::Left) || is_hopeless(core);
+        let is_stuck =
+            |core: &TaskCore| matches!(core.state.get(), State::Parked | State::Left) || is_hopeless(core);
         !self.scheduler.expects_anything()
             && !self.scheduler.has_calls()
             && self.scheduler.all_tasks().iter().all(|task| is_stuck(task.core()))

@@ -264,10 +264,14 @@ impl<'a> AcquiringLock<'a> {
     }
 
     fn wait_once_in_place(self: Pin<&mut Self>) -> (Wake, Option<LockGuard<'a>>) {
-        park::wait_in_place(self, |acquiring| acquiring.attempt(), |acquiring| {
-            // Not where the lock was free when it came, and somebody else has it now.
-            acquiring.lock.state.lock().waiters.state(&acquiring.node) == Wait::Waiting
-        })
+        park::wait_in_place(
+            self,
+            |acquiring| acquiring.attempt(),
+            |acquiring| {
+                // Not where the lock was free when it came, and somebody else has it now.
+                acquiring.lock.state.lock().waiters.state(&acquiring.node) == Wait::Waiting
+            },
+        )
     }
 }
 

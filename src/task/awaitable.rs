@@ -259,7 +259,8 @@ struct Ending<T, F> {
 
 impl<T: 'static, F: FnOnce(&Done<T>)> AtEnd for Ending<T, F> {
     fn note_end(&mut self, failure: Option<Failure>) {
-        let is_gone = || Rc::new(Gone { completion: Completion::completed(), failure }) as Rc<dyn OutcomeOf<T>>;
+        let is_gone =
+            || Rc::new(Gone { completion: Completion::completed(), failure }) as Rc<dyn OutcomeOf<T>>;
         self.ended = Some(self.outcome.upgrade().unwrap_or_else(is_gone));
     }
 

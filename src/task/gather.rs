@@ -24,9 +24,7 @@ use super::members::{Gathered, Members};
 use crate::coroutine;
 use crate::runtime::callback::{Callback, Listener};
 use crate::runtime::completion::Completion;
-use crate::runtime::outcome::{
-    LEVELS_MAX, Outcome, OutcomeOf, Released, call_at_end, note_parts_observed,
-};
+use crate::runtime::outcome::{LEVELS_MAX, Outcome, OutcomeOf, Released, call_at_end, note_parts_observed};
 use crate::runtime::task::Failure;
 
 /// Makes one result of several: `asyncio.gather`.

@@ -171,7 +171,8 @@ impl Drop for GroupError {
         let mut left = std::mem::take(&mut self.errors);
         while let Some(error) = left.pop() {
             if let Failure::Error(mut error) = error.into_failure()
-                && let Some(group) = Rc::get_mut(&mut error).and_then(|error| error.downcast_mut::<GroupError>())
+                && let Some(group) =
+                    Rc::get_mut(&mut error).and_then(|error| error.downcast_mut::<GroupError>())
             {
                 left.append(&mut group.errors);
             }
