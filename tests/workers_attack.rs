@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cede::executor::{Executor, ThreadPoolExecutor};
 use cede::future::Wait;
@@ -40,6 +40,14 @@ fn in_time<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
         Ok(value) => value,
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
         Err(mpsc::RecvTimeoutError::Disconnected) => panic::resume_unwind(thread.join().unwrap_err()),
+    }
+}
+
+/// Keeps this thread for so long: the attacks want to meet something in its middle, and none depends on whether they do.
+fn work_for(time: Duration) {
+    let begin = Instant::now();
+    while begin.elapsed() < time {
+        thread::yield_now();
     }
 }
 
@@ -120,7 +128,7 @@ fn a_cancellation_from_outside_that_meets_timeouts_leaves_no_child_behind() {
                 lent.check();
             });
             let cancels = thread::spawn(move || {
-                thread::sleep(Duration::from_micros(900 + 10 * round));
+                work_for(Duration::from_micros(900 + 10 * round));
                 task.cancel();
                 task.join().is_err_and(|error| !error.is_cancelled())
             });
@@ -140,14 +148,13 @@ fn a_panic_in_a_scope_waits_for_blocking_calls_of_children_elsewhere() {
                 let (lent, begun) = (Lent::new(), AtomicBool::new(false));
                 drop(scope(|s| {
                     s.spawn_any(|| {
-                        let finished = unblock_scoped(|| {
+                        unblock_scoped(|| {
                             begun.store(true, SeqCst);
-                            thread::sleep(SOON);
+                            work_for(SOON);
                             lent.check();
                             ended.fetch_add(1, SeqCst);
                         });
                         lent.check();
-                        finished
                     });
                     while !begun.load(SeqCst) {
                         yield_now();
@@ -405,7 +412,7 @@ fn destructors_of_locals_of_other_threads_may_use_what_a_run_has_given_them() {
     struct Uses(cede::Handle, Arc<Queue<usize>>, Arc<Event>, Arc<AtomicUsize>);
     impl Drop for Uses {
         fn drop(&mut self) {
-            drop(self.1.put_nowait(1));
+            let _ = self.1.put_nowait(1);
             self.2.set();
             let queue = Arc::clone(&self.1);
             // Told in either case, and never hangs: nobody is joined here.
@@ -432,7 +439,7 @@ fn destructors_of_locals_of_other_threads_may_use_what_a_run_has_given_them() {
         let local = uses();
         let late = thread::spawn(move || {
             USES.set(Some(local));
-            drop(goes.recv());
+            let _ = goes.recv();
         });
         (go, late)
     });
@@ -473,7 +480,7 @@ fn aborts_from_another_thread_at_any_moment_end_each_task_once() {
                     1 => sleep(FOREVER),
                     2 => (0..10).for_each(|_| yield_now()),
                     3 => drop(timeout(SOON, || Event::new().wait())),
-                    4 => unblock(|| thread::sleep(Duration::from_micros(10))),
+                    4 => unblock(|| work_for(Duration::from_micros(10))),
                     _ => {
                         let changed = (cede::sync::Mutex::new(0), Condvar::new());
                         drop(changed.1.wait_timeout(changed.0.lock(), SOON));

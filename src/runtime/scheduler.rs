@@ -12,6 +12,7 @@
 //! - The slab of tasks owns every task that has not ended; the run queue only names them.
 
 mod fresh;
+mod requests;
 mod step;
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -30,7 +31,6 @@ use super::clock::Clock;
 use super::completion::Completion;
 use super::context::{self, Slot, Values};
 use super::inbox::Message;
-use super::operation::CancelWait;
 use super::outside::Outside;
 use super::prefetch;
 use super::process_signals::{self, Handlers};
@@ -358,68 +358,6 @@ impl Scheduler {
     /// Whether the moment of a timer has not come, and it was not cancelled.
     pub(crate) fn timer_is_pending(&self, key: TimerKey) -> bool {
         self.timers.borrow().is_ahead(key)
-    }
-
-    /// Requests the cancellation of a task of this scheduler. Gives whether it was not too late.
-    pub(crate) fn cancel(&self, core: &TaskCore) -> bool {
-        if core.is_done() {
-            return false;
-        }
-        core.cancels.set(core.cancels.get() + 1);
-        let is_one_of_many = self.cancelled.borrow().is_some();
-        if !is_one_of_many {
-            self.deliver_request(core);
-        } else if !self.is_cancelled_already(core) {
-            self.deliver_request(core);
-            // Not before: where tasks join each other in a ring it has to come round.
-            self.cancelled.borrow_mut().as_mut().map(|all| all.insert(core.key.get()));
-        }
-        true
-    }
-
-    /// Requests the cancellation of many tasks, one after the other, by `request`. Each may hand its request on to what it joins, and that
-    /// to what it joins; so that chains of joins don't take a walk to their end for each of their tasks, a request ends at a task
-    /// that has had one, and would do nothing to it and those behind it but count.
-    pub(crate) fn cancel_each<'a>(
-        &self,
-        tasks: impl Iterator<Item = &'a Rc<dyn AnyTask>>,
-        request: impl Fn(&TaskCore),
-    ) {
-        let is_outermost = self.cancelled.borrow().is_none();
-        if is_outermost {
-            self.cancelled.replace(Some(HashSet::new()));
-        }
-        tasks.for_each(|task| request(task.core()));
-        if is_outermost {
-            self.cancelled.replace(None);
-        }
-    }
-
-    fn is_cancelled_already(&self, core: &TaskCore) -> bool {
-        self.cancelled.borrow().as_ref().is_some_and(|all| all.contains(&core.key.get()))
-    }
-
-    fn deliver_request(&self, core: &TaskCore) {
-        let waits = core.state.get() == State::Parked && !core.signals.has(Signals::MASKED);
-        match core.waiting().filter(|_| waits).map(|waiting| waiting.cancel()) {
-            Some(CancelWait::Unwind) => {
-                core.signals.set(Signals::CANCEL_ORDERED);
-                self.wake_task(core);
-            }
-            Some(CancelWait::HandedOn | CancelWait::Ended) => {}
-            Some(CancelWait::TooLate) | None => core.signals.set(Signals::MUST_CANCEL),
-        }
-    }
-
-    /// The same, for one that has handed its cancellation on in vain: its own wait ends.
-    pub(super) fn cancel_firmly(&self, core: &TaskCore) {
-        self.cancel(core);
-        let waits = core.state.get() == State::Parked && !core.signals.has(Signals::MASKED);
-        // One that is going to be woken by another thread is cancelled then.
-        if waits && !core.signals.has(Signals::MUST_CANCEL) {
-            core.signals.set(Signals::CANCEL_ORDERED);
-            self.wake_task(core);
-        }
     }
 
     /// Runs one tick. Gives false when there was nothing to do and nothing can happen any more.
