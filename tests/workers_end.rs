@@ -442,8 +442,11 @@ fn a_task_that_is_given_up_and_goes_on_for_ever_keeps_no_other_worker_from_endin
                 let count = Arc::clone(&begun);
                 let mut tasks = spawn_on_each(move |number| {
                     count.fetch_add(1, SeqCst);
-                    let goes_on = Some(()).filter(|()| number == 1);
-                    goes_on.into_iter().cycle().for_each(|()| drop(catch_cancelled(yield_now)));
+                    if number == 1 {
+                        loop {
+                            drop(catch_cancelled(yield_now));
+                        }
+                    }
                 });
                 let goes_on = tasks.pop().unwrap();
                 while begun.load(SeqCst) < 2 {
