@@ -49,6 +49,7 @@ use corosensei::CoroutineResult;
 use corosensei::stack::valgrind::ValgrindStackRegistration;
 use corosensei::stack::{STACK_ALIGNMENT, Stack, StackPointer};
 
+pub(crate) use grow::grow_to_drop;
 pub use grow::{grow, grow_with};
 
 use crate::stack::{self, Label, Slot, StackError};

@@ -222,7 +222,7 @@ fn a_value_for_a_promise_that_was_cancelled_is_given_back() {
 fn called_without(remove: impl FnOnce(&Promise<&'static str>, &[DoneCallback; 3])) -> Vec<String> {
     run(|| {
         let promise = Promise::new();
-        let callbacks = ["42", "17", "100"].map(|text| promise.on_done(move || log(text)));
+        let callbacks = ["42", "17", "100"].map(|text| promise.on_done(move |_| log(text)));
         remove(&promise, &callbacks);
         assert_eq!(logged(), [""; 0]);
         promise.set_result("foo").unwrap();
@@ -275,10 +275,10 @@ fn callbacks_are_called_in_the_tick_after_the_promise_was_kept_in_their_order() 
 fn callbacks_are_called_for_an_error_and_for_a_cancellation_too() {
     run(|| {
         let failed = Promise::<()>::new();
-        failed.on_done(|| log("failed"));
+        failed.on_done(|_| log("failed"));
         failed.set_error("disk").unwrap();
         let cancelled = Promise::<()>::new();
-        cancelled.on_done(|| log("cancelled"));
+        cancelled.on_done(|_| log("cancelled"));
         cancelled.cancel();
         assert_eq!(logged(), [""; 0]);
         yield_now();
@@ -293,9 +293,9 @@ fn of_many_callbacks_that_do_the_same_each_is_taken_back_by_itself() {
     run(|| {
         let promise = Promise::new();
         let other = Promise::<()>::new();
-        let ones: Vec<_> = (0..6).map(|_| promise.on_done(|| log("1"))).collect();
-        promise.on_done(|| log("2"));
-        let elsewhere = other.on_done(|| log("3"));
+        let ones: Vec<_> = (0..6).map(|_| promise.on_done(|_| log("1"))).collect();
+        promise.on_done(|_| log("2"));
+        let elsewhere = other.on_done(|_| log("3"));
         assert!(!promise.remove_done_callback(&elsewhere));
         assert!(ones[..5].iter().all(|one| promise.remove_done_callback(one)));
         promise.set_result(()).unwrap();
@@ -312,12 +312,12 @@ fn a_callback_that_takes_others_back_while_they_are_being_called_is_too_late() {
         let promise = Rc::new(Promise::new());
         let others: Rc<std::cell::RefCell<Vec<DoneCallback>>> = Rc::default();
         let (asked, taken) = (Rc::clone(&promise), Rc::clone(&others));
-        promise.on_done(move || {
+        promise.on_done(move |_| {
             for other in &*taken.borrow() {
                 log(format!("{}", asked.remove_done_callback(other)));
             }
         });
-        others.borrow_mut().extend(["one", "two"].map(|text| promise.on_done(move || log(text))));
+        others.borrow_mut().extend(["one", "two"].map(|text| promise.on_done(move |_| log(text))));
         promise.set_result(1).unwrap();
         yield_now();
         assert_eq!(logged(), ["false", "false", "one", "two"]);

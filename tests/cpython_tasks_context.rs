@@ -50,7 +50,7 @@ fn callbacks_do_not_change_the_context_of_the_task_that_added_them() {
         for j in 0..2 {
             let promise = Promise::new();
             let kept = promise.clone();
-            promise.on_done(|| drop(TEXT.set("something else".to_owned())));
+            promise.on_done(|_| drop(TEXT.set("something else".to_owned())));
             TEXT.set(format!("yes{j}"));
             call_soon(move || kept.set_result(()).unwrap());
             promise.join().unwrap();

@@ -51,7 +51,7 @@ fn gives_the_values_in_order<A: Member<Value = u32>>(wrap: fn(&[Promise<u32>]) -
     run(|| {
         let all @ [a, b, c] = &promises();
         let fut = gather(wrap(all));
-        fut.on_done(|| log("done"));
+        fut.on_done(|_| log("done"));
         b.set_result(1).unwrap();
         a.set_result(2).unwrap();
         settle();
@@ -75,7 +75,7 @@ fn gives_results_in_order<A: Member<Value = u32>>(wrap: fn(&[Promise<u32>]) -> V
     run(|| {
         let all @ [a, b, c] = &promises();
         let fut = gather_results(wrap(all));
-        fut.on_done(|| log("done"));
+        fut.on_done(|_| log("done"));
         b.set_result(1).unwrap();
         a.set_result(2).unwrap();
         settle();
@@ -98,7 +98,7 @@ fn ends_with_the_first_error<A: Member<Value = u32>>(wrap: fn(&[Promise<u32>]) -
     run(|| {
         let all @ [a, b, c, d, e] = &promises();
         let fut = gather(wrap(all));
-        fut.on_done(|| log("done"));
+        fut.on_done(|_| log("done"));
         a.set_result(1).unwrap();
         b.set_error("zero").unwrap();
         settle();
@@ -127,7 +127,7 @@ fn gives_errors_as_values<A: Member<Value = u32>>(wrap: fn(&[Promise<u32>]) -> V
     run(|| {
         let all @ [a, b, c, d] = &promises();
         let fut = gather_results(wrap(all));
-        fut.on_done(|| log("done"));
+        fut.on_done(|_| log("done"));
         b.set_result(1).unwrap();
         c.set_error("zero").unwrap();
         a.set_result(3).unwrap();
@@ -181,7 +181,7 @@ fn a_gather_with_a_member_that_is_cancelled_fails_and_is_not_cancelled_itself() 
     run(|| {
         let all @ [a, b, c, d, e] = &promises();
         let fut = gather(all.to_vec());
-        fut.on_done(|| log("done"));
+        fut.on_done(|_| log("done"));
         a.set_result(1).unwrap();
         b.cancel();
         settle();
@@ -205,7 +205,7 @@ fn a_gather_of_results_gives_cancellations_as_values() {
     run(|| {
         let all @ [a, b, c, d, e, f] = &promises();
         let fut = gather_results(all.to_vec());
-        fut.on_done(|| log("done"));
+        fut.on_done(|_| log("done"));
         a.set_result(1).unwrap();
         b.set_error("zero").unwrap();
         c.cancel();
@@ -311,7 +311,7 @@ fn a_gather_whose_members_are_all_done_can_not_be_cancelled() {
         // The promise's callbacks come in their order: the task is woken first.
         yield_now();
         let asked = Rc::clone(&fut);
-        promise.on_done(move || log(format!("{}", asked.cancel())));
+        promise.on_done(move |_| log(format!("{}", asked.cancel())));
         promise.set_result(42).unwrap();
         assert_eq!(fut.join().unwrap(), [42]);
         assert_eq!(logged(), ["false"]);

@@ -47,7 +47,7 @@ use cede::sync::{
     WritingRwLock, broadcast, mpsc, oneshot, watch,
 };
 use cede::task::{
-    self, AnyScope, AsCompleted, CallHandle, Context, ContextVar, DoneCallback, End, First, Gather,
+    self, AnyScope, AsCompleted, CallHandle, Context, ContextVar, Done, DoneCallback, End, First, Gather,
     GatherResults, InvalidState, Joining, OwnedJoining, Promise, Race, ReturnWhen, ScopedRemoteJoinHandle,
     Shield, Token, Waited,
 };
@@ -211,6 +211,7 @@ fn tasks() -> Vec<&'static str> {
         CancelWait: true, true;
 
         JoinHandle<u8>: false, false;
+        Done<u32>: false, false;
         DoneCallback: false, false;
         Promise<u8>: false, false;
         InvalidState<Single>: true, false;
@@ -553,7 +554,9 @@ const UNNAMEABLE: &[&str] = &[
     "InTuple",
     "Iterated",
     "Panic",
+    "Part",
     "Record",
+    "Released",
     "TaskCore",
 ];
 

@@ -252,3 +252,201 @@ fn the_report_of_a_deadlock_says_where_it_was_made() {
     let text = runner.run(|| drop(shared.changed.wait(shared.value.lock()))).unwrap_err().to_string();
     assert!(text.contains(&format!("waits for Condvar made at tests/sync_condvar.rs:{line}:")), "{text}");
 }
+
+/// Has a task woken by another thread for a wait that it has left by then, in the tick in which this returns.
+struct LateWakeUp {
+    waits: cede::sync::Event,
+    queue: Arc<cede::sync::Queue<()>>,
+}
+
+impl LateWakeUp {
+    fn new() -> Rc<Self> {
+        Rc::new(LateWakeUp {
+            waits: cede::sync::Event::new(),
+            queue: Arc::new(cede::sync::Queue::unbounded()),
+        })
+    }
+
+    /// Is on its way when this returns; the next wait of this task gets it.
+    fn order(self: &Rc<Self>) {
+        let orders = Rc::clone(self);
+        spawn(move || {
+            // In the next tick, before the one that waits has its turn, since this is called before that is woken.
+            let queue = Arc::clone(&orders.queue);
+            call_soon(move || std::thread::spawn(move || queue.put_nowait(()).unwrap()).join().unwrap());
+            orders.waits.set();
+        });
+        // Both are complete: the first wins, and the wake-up for the second is on its way.
+        cede::select! {
+            () = self.waits.waiting() => {},
+            _ = self.queue.getting() => panic!("the event comes first"),
+        }
+    }
+}
+
+#[test]
+fn a_wake_up_that_comes_late_from_another_thread_costs_nobody_its_place() {
+    run(|| {
+        let (shared, late) = (Rc::<Shared>::default(), LateWakeUp::new());
+        let order = Rc::new(std::cell::RefCell::new(Vec::new()));
+        let first = {
+            let order = Rc::clone(&order);
+            task(&shared, move |shared| {
+                late.order();
+                let (mut value, result) =
+                    shared.changed.wait_timeout_while(shared.value.lock(), SECOND, |value| *value == 0);
+                assert!(!result.timed_out());
+                order.borrow_mut().push(1);
+                *value -= 1;
+            })
+        };
+        pass(3);
+        let second = {
+            let order = Rc::clone(&order);
+            task(&shared, move |shared| {
+                *shared.changed.wait_while(shared.value.lock(), |value| *value == 0) -= 1;
+                order.borrow_mut().push(2);
+            })
+        };
+        pass(3);
+        for _ in 0..2 {
+            *shared.value.lock() += 1;
+            shared.changed.notify_one();
+            pass(5);
+        }
+        assert_eq!(*order.borrow(), [1, 2]);
+        first.join().unwrap();
+        second.join().unwrap();
+    });
+}
+
+#[test]
+fn a_wait_ends_for_nothing_but_a_notification() {
+    run(|| {
+        let (shared, late) = (Rc::<Shared>::default(), LateWakeUp::new());
+        let waits = task(&shared, move |shared| {
+            late.order();
+            drop(shared.changed.wait(shared.value.lock()));
+        });
+        pass(10);
+        assert!(!waits.is_finished());
+        shared.changed.notify_one();
+        waits.join().unwrap();
+    });
+}
+
+#[test]
+fn who_waits_for_a_mutex_keeps_its_place_when_a_wake_up_comes_late() {
+    run(|| {
+        let (value, late) = (Rc::new(Mutex::new(Vec::new())), LateWakeUp::new());
+        let guard = value.lock();
+        let first = task(&value, move |value| {
+            late.order();
+            value.lock().push(1);
+        });
+        pass(3);
+        let second = task(&value, |value| value.lock().push(2));
+        pass(5);
+        drop(guard);
+        first.join().unwrap();
+        second.join().unwrap();
+        assert_eq!(*value.lock(), [1, 2]);
+    });
+}
+
+/// The time of the first is over in the very tick in which it is notified, before or after that.
+#[test]
+fn a_notification_that_meets_the_end_of_the_time_is_received_or_goes_to_the_next() {
+    for notify_at in [SECOND - Duration::from_nanos(1), SECOND, SECOND + Duration::from_nanos(1)] {
+        for notifier_is_first in [true, false] {
+            run(|| {
+                let shared = Rc::<Shared>::default();
+                let notifier = |shared: &Rc<Shared>| {
+                    let shared = Rc::clone(shared);
+                    cede::task::call_later(notify_at, move || shared.changed.notify_one());
+                };
+                if notifier_is_first {
+                    notifier(&shared);
+                }
+                let limited = task(&shared, |shared| {
+                    shared.changed.wait_timeout(shared.value.lock(), SECOND).1.timed_out()
+                });
+                let patient = task(&shared, |shared| drop(shared.changed.wait(shared.value.lock())));
+                yield_now();
+                if !notifier_is_first {
+                    notifier(&shared);
+                }
+                let timed_out = limited.join().unwrap();
+                sleep(SECOND);
+                assert_eq!(patient.is_finished(), timed_out, "{notify_at:?}: one of the two got it");
+                shared.changed.notify_all();
+                patient.join().unwrap();
+            });
+        }
+    }
+}
+
+#[test]
+fn no_notification_is_lost_between_workers_whose_waits_time_out_all_the_time() {
+    let runtime = cede::Runtime::builder().workers(2).build().unwrap();
+    let rounds = 2_000;
+    runtime
+        .run(|| {
+            let shared = Arc::new(Shared::default());
+            let takers: Vec<_> = (0..4)
+                .map(|number| {
+                    let shared = Arc::clone(&shared);
+                    cede::spawn_any(move || {
+                        let mut taken = 0;
+                        // The last one has all the time in the world: it is the next when the others are too late.
+                        let limit = Duration::from_micros(if number == 3 { u64::MAX } else { 20 * number });
+                        loop {
+                            let mut value = shared.value.lock();
+                            while *value == 0 {
+                                value = shared.changed.wait_timeout(value, limit).0;
+                            }
+                            if *value == u32::MAX {
+                                return taken;
+                            }
+                            *value -= 1;
+                            taken += 1;
+                        }
+                    })
+                })
+                .collect();
+            for _ in 0..rounds {
+                *shared.value.lock() += 1;
+                shared.changed.notify_one();
+                yield_now();
+            }
+            while *shared.value.lock() > 0 {
+                yield_now();
+            }
+            shared.set(u32::MAX);
+            let taken: u32 = takers.into_iter().map(|taker| taker.join().unwrap()).sum();
+            assert_eq!(taken, rounds);
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_wait_for_a_condition_that_takes_too_long_says_so_whatever_comes_meanwhile() {
+    run(|| {
+        let shared = Rc::<Shared>::default();
+        let start = now();
+        let notifies = Rc::clone(&shared);
+        let nagging = spawn(move || {
+            loop {
+                sleep(SECOND / 4);
+                notifies.changed.notify_all();
+            }
+        });
+        let (value, result) =
+            shared.changed.wait_timeout_while(shared.value.lock(), SECOND, |value| *value == 0);
+        assert!(result.timed_out());
+        assert_eq!(now() - start, SECOND);
+        let (_value, result) = shared.changed.wait_timeout_while(value, Duration::ZERO, |value| *value != 0);
+        assert!(!result.timed_out());
+        nagging.cancel();
+    });
+}

@@ -7,8 +7,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use cede::task::{Awaitable, CallHandle, Promise, call_at, call_later};
-use cede::{RunError, Runner, call_soon, current, sleep, spawn, time, yield_now};
+use cede::task::{Awaitable, CallHandle, Promise, call_at, call_later, gather, shield};
+use cede::{RunError, Runner, call_soon, current, sleep, spawn, time, try_spawn, yield_now};
 use trace::{
     Logs, SECOND, log, logged, logged_since, panic_text, reported, run, silent_panic, tick, ticking,
 };
@@ -172,7 +172,7 @@ fn callbacks_are_no_tasks_and_their_panics_go_to_the_hook() {
             call_soon(|| log(panic_text(|| sleep(SECOND))));
             call_soon(|| {
                 let task = spawn(|| log("a task of a callback"));
-                task.on_done(|| log("its end"));
+                task.on_done(|_| log("its end"));
             });
             yields(4);
         });
@@ -250,5 +250,84 @@ fn a_function_may_take_itself_back_and_call_itself_again() {
         every_second(2);
         sleep(3 * SECOND);
         assert_eq!(logged(), ["called", "2 left", "1 left", "0 left"]);
+    });
+}
+
+#[test]
+fn a_callback_is_given_what_has_ended_also_where_no_handle_is_left() {
+    run(|| {
+        let seen = Rc::new(RefCell::new(Vec::new()));
+        let sees = |what: &'static str| {
+            let seen = Rc::clone(&seen);
+            move |text: String| seen.borrow_mut().push(format!("{what} {text}"))
+        };
+        let say = sees("value");
+        spawn(|| Box::new(42)).on_done(move |task| say(task.join().unwrap().to_string()));
+        let say = sees("error");
+        try_spawn(|| Err::<(), _>("no disk"))
+            .on_done(move |task| say(task.outcome().unwrap().unwrap_err().to_string()));
+        let say = sees("cancelled");
+        let cancelled = spawn(|| sleep(SECOND));
+        cancelled.on_done(move |task| say(task.is_cancelled().to_string()));
+        cancelled.cancel();
+        let (promise, say) = (Promise::new(), sees("promise"));
+        promise.on_done(move |promise| say(promise.join_cloned().unwrap()));
+        promise.set_result("kept".to_owned()).unwrap();
+        drop(promise);
+        let say = sees("taken");
+        let taken = spawn(|| 1);
+        taken.join().unwrap();
+        taken.on_done(move |task| say(task.join().unwrap_err().is_already_taken().to_string()));
+        yields(4);
+        let mut seen = seen.borrow().clone();
+        seen.sort();
+        assert_eq!(seen, ["cancelled true", "error no disk", "promise kept", "taken true", "value 42"]);
+    });
+}
+
+#[test]
+fn a_callback_of_a_gather_or_a_shield_without_a_handle_hears_how_it_ended() {
+    run(|| {
+        let (promise, failing) = (Promise::new(), Promise::<u32>::new());
+        let heard = Rc::new(Cell::new(0));
+        let hears = Rc::clone(&heard);
+        shield(&promise).on_done(move |shield| {
+            assert!(shield.outcome().unwrap().is_ok() && shield.join().unwrap_err().is_already_taken());
+            hears.set(hears.get() + 1);
+        });
+        let hears = Rc::clone(&heard);
+        gather([&failing]).on_done(move |gather| {
+            assert_eq!(gather.join().unwrap_err().to_string(), "no disk");
+            hears.set(hears.get() + 1);
+        });
+        promise.set_result(7).unwrap();
+        failing.set_error("no disk").unwrap();
+        yields(4);
+        assert_eq!((heard.get(), promise.join().unwrap()), (2, 7));
+    });
+}
+
+#[test]
+fn an_error_that_a_callback_does_not_ask_for_is_reported_and_one_that_it_asks_for_is_not() {
+    let ((), reports) = reported(|| {
+        run(|| {
+            try_spawn(|| Err::<(), _>("looked at")).on_done(|task| drop(task.outcome()));
+            try_spawn(|| Err::<(), _>("ignored")).on_done(|_| ());
+            yields(4);
+        });
+    });
+    assert_eq!(reports.len(), 1, "{reports:?}");
+    assert!(reports[0].contains("failed and nobody asked: ignored"), "{reports:?}");
+}
+
+/// The callback would keep it, and it the callback.
+#[test]
+fn a_callback_does_not_keep_what_it_waits_for() {
+    let kept = Rc::new(());
+    run(|| {
+        let (promise, held) = (Promise::<u32>::new(), Rc::clone(&kept));
+        promise.on_done(move |_| drop(held));
+        drop(promise);
+        assert_eq!(Rc::strong_count(&kept), 1);
     });
 }

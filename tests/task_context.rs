@@ -91,12 +91,14 @@ fn callbacks_run_in_copies_of_what_was_set_when_they_were_made() {
         call_soon(say("soon"));
         call_later(SECOND, say("later"));
         call_at(time::now() + SECOND, say("at"));
-        promise.on_done(say("done"));
+        let done = say("done");
+        promise.on_done(move |_| done());
         let reused = say("again");
         WORD.set("after");
         call_soon(reused);
         promise.set_result(()).unwrap();
-        promise.on_done(say("late"));
+        let late = say("late");
+        promise.on_done(move |_| late());
         sleep(2 * SECOND);
         assert_eq!(word(), "after");
         let seen = ["soon made", "again after", "done made", "late after", "later made", "at made"];

@@ -76,7 +76,7 @@ fn callbacks_and_waiters_of_one_that_has_ended_come_in_the_next_tick() {
     ticking(|| {
         let at = tick();
         let task = eager(|| 1);
-        task.on_done(|| log("callback"));
+        task.on_done(|_| log("callback"));
         assert_eq!(gather([&task]).join().unwrap(), [1]);
         log("gathered");
         yield_now();
@@ -153,7 +153,7 @@ fn it_may_cancel_and_join_its_parent() {
             let me = inside.take().unwrap();
             let child = eager(move || me.join().unwrap());
             assert!(!child.is_finished());
-            child.on_done(|| log("child ended"));
+            child.on_done(|_| log("child ended"));
             5
         });
         slot.replace(Some(parent));

@@ -383,7 +383,7 @@ fn a_circle_of_a_promise_and_a_gather_is_freed() {
         let alive = Rc::new(());
         let promise = Promise::<Counts>::new();
         let held = Counts(Rc::clone(&alive));
-        promise.on_done(move || drop(held.0));
+        promise.on_done(move |_| drop(held.0));
         let outer = gather([gather([&promise])]);
         drop((promise, outer));
         assert_eq!(Rc::strong_count(&alive), 1);
@@ -401,7 +401,7 @@ fn a_callback_on_a_gather_whose_handle_is_gone_comes_with_the_first_error() {
             },
             try_spawn(|| Err::<(), _>("fails")),
         ))
-        .on_done(|| log("ended"));
+        .on_done(|_| log("ended"));
         yields(4);
         assert_eq!(logged_since(begin), [(3, "ended".to_owned())]);
     });
@@ -412,7 +412,7 @@ fn a_panic_in_a_callback_of_a_member_goes_to_the_hook_and_the_gather_ends() {
     let (value, reports) = reported(|| {
         run(|| {
             let task = spawn(|| 1);
-            task.on_done(|| silent_panic("in a callback"));
+            task.on_done(|_| silent_panic("in a callback"));
             gather([&task]).join().unwrap()
         })
     });
@@ -424,7 +424,7 @@ fn callbacks_may_cancel_and_join_the_gather_they_belong_to() {
     run(|| {
         let gathered = Rc::new(gather((|| 1, || 2)));
         let inside = Rc::clone(&gathered);
-        gathered.on_done(move || {
+        gathered.on_done(move |_| {
             assert!(!inside.cancel());
             log(format!("{:?}", inside.join().unwrap()));
         });
@@ -433,7 +433,7 @@ fn callbacks_may_cancel_and_join_the_gather_they_belong_to() {
         let promise = Promise::<u8>::new();
         let gathered = Rc::new(gather([&promise]));
         let inside = Rc::clone(&gathered);
-        promise.on_done(move || {
+        promise.on_done(move |_| {
             // Called after the gather's own, which came first.
             log(format!("{}", inside.is_finished()));
         });

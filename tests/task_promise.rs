@@ -77,7 +77,7 @@ fn waiters_and_callbacks_come_one_tick_after_the_result_in_the_order_in_which_th
         };
         let first = waiter("first");
         yield_now();
-        promise.on_done(|| log("callback"));
+        promise.on_done(|_| log("callback"));
         let last = waiter("last");
         yield_now();
         promise.set_result(()).unwrap();
@@ -94,13 +94,13 @@ fn waiters_and_callbacks_come_one_tick_after_the_result_in_the_order_in_which_th
 fn a_callback_on_what_is_done_already_comes_in_the_next_tick_and_can_be_taken_back_before_the_end_only() {
     ticking(|| {
         let promise = Promise::new();
-        let early = promise.on_done(|| log("early"));
-        let kept = promise.on_done(|| log("kept"));
+        let early = promise.on_done(|_| log("early"));
+        let kept = promise.on_done(|_| log("kept"));
         assert!(promise.remove_done_callback(&early));
         assert!(!promise.remove_done_callback(&early));
         promise.set_result(()).unwrap();
         assert!(!promise.remove_done_callback(&kept));
-        promise.on_done(|| log("late"));
+        promise.on_done(|_| log("late"));
         let set = tick();
         yield_now();
         assert_eq!(logged_since(set), [(1, "kept".to_owned()), (1, "late".to_owned())]);
@@ -232,7 +232,7 @@ fn code_outside_of_a_run_may_keep_a_promise_for_tasks_inside() {
         .run(|| {
             let waiter = spawn(move || inside.join().unwrap());
             let other = promise.clone();
-            promise.on_done(move || other.outcome().map(|_| log("callback")).unwrap());
+            promise.on_done(move |_| other.outcome().map(|_| log("callback")).unwrap());
             yield_now();
             waiter
         })
@@ -254,10 +254,10 @@ fn a_callback_of_a_run_that_is_over_is_dropped_and_the_others_are_called() {
                 }
             }
             let held = PanicsInDrop;
-            promise.on_done(move || drop(held));
+            promise.on_done(move |_| drop(held));
         });
         run(|| {
-            promise.on_done(|| log("called"));
+            promise.on_done(|_| log("called"));
             promise.set_result(()).unwrap();
             yield_now();
         });
@@ -271,12 +271,12 @@ fn callbacks_may_do_to_the_promise_whatever_they_like() {
     run(|| {
         let promise = Promise::new();
         let other = promise.clone();
-        promise.on_done(move || {
+        promise.on_done(move |_| {
             assert!(!other.cancel());
             assert_eq!(other.join_cloned().unwrap(), 1, "nothing to wait for");
             let taken = other.join().unwrap();
             let more = other.clone();
-            other.on_done(move || log(format!("{taken} {}", more.join().unwrap_err().is_already_taken())));
+            other.on_done(move |_| log(format!("{taken} {}", more.join().unwrap_err().is_already_taken())));
         });
         call_soon({
             let promise = promise.clone();
@@ -292,8 +292,8 @@ fn a_panic_in_a_callback_goes_to_the_hook_and_the_next_is_called() {
     let ((), reports) = reported(|| {
         run(|| {
             let promise = Promise::new();
-            promise.on_done(|| silent_panic("in a callback"));
-            promise.on_done(|| log("the next"));
+            promise.on_done(|_| silent_panic("in a callback"));
+            promise.on_done(|_| log("the next"));
             promise.set_result(()).unwrap();
             yield_now();
         });
@@ -308,7 +308,7 @@ fn a_callback_that_waits_is_told_that_only_tasks_can() {
         run(|| {
             let promise = Promise::new();
             let never = Promise::<()>::new();
-            promise.on_done(move || drop(never.join()));
+            promise.on_done(move |_| drop(never.join()));
             promise.set_result(()).unwrap();
             yield_now();
         });
@@ -384,7 +384,7 @@ fn dropping_values_and_callbacks_runs_their_destructors_when_nothing_is_borrowed
         let value = Reenters(RefCell::new(Some(promise.clone())), "value");
         promise.set_result(value).unwrap();
         let held = Reenters(RefCell::new(Some(promise.clone())), "callback");
-        promise.on_done(move || drop(held));
+        promise.on_done(move |_| drop(held));
         drop(promise.join());
         yield_now();
         assert_eq!(logged(), ["value", "callback"]);

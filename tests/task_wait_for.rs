@@ -343,7 +343,7 @@ fn shields_of_something_that_lasts_leave_nothing_with_it() {
         for _ in 0..10 {
             let shielded = shield(&promise);
             let held = Rc::clone(&alive);
-            shielded.on_done(move || drop(held));
+            shielded.on_done(move |_| drop(held));
             shielded.cancel();
             drop(shield(&promise));
         }
@@ -351,7 +351,7 @@ fn shields_of_something_that_lasts_leave_nothing_with_it() {
         assert_eq!(Rc::strong_count(&alive), 1);
         let kept = shield(&promise);
         let held = Rc::clone(&alive);
-        kept.on_done(move || drop(held));
+        kept.on_done(move |_| drop(held));
         drop((kept, promise));
         assert_eq!(Rc::strong_count(&alive), 1, "and nothing goes round in a circle");
     });

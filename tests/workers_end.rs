@@ -422,3 +422,49 @@ fn short_runs_lose_nothing() {
     let (ran, refused) = sends.join().unwrap();
     assert!(ran + refused > 0);
 }
+
+/// Gives what `f` does, unless that takes too long.
+fn in_time<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
+    let (tell, told) = std::sync::mpsc::channel();
+    thread::spawn(move || tell.send(f()));
+    told.recv_timeout(Duration::from_secs(60)).expect("the run hangs")
+}
+
+/// It never sleeps, so its worker never does; the others are at a standstill all the same.
+#[test]
+fn a_task_that_is_given_up_and_goes_on_for_ever_keeps_no_other_worker_from_ending() {
+    for joins in [true, false] {
+        let run = move || {
+            let runtime = Runtime::builder().workers(2).by_itself(true).build().unwrap();
+            let event = Arc::new(Event::new());
+            runtime.run(|| {
+                let begun = Arc::new(AtomicUsize::new(0));
+                let count = Arc::clone(&begun);
+                let mut tasks = spawn_on_each(move |number| {
+                    count.fetch_add(1, SeqCst);
+                    if number == 1 {
+                        loop {
+                            drop(catch_cancelled(yield_now));
+                        }
+                    }
+                });
+                let goes_on = tasks.pop().unwrap();
+                while begun.load(SeqCst) < 2 {
+                    yield_now();
+                }
+                let event = Arc::clone(&event);
+                drop(spawn(move || {
+                    cede::no_cancel(|| match joins {
+                        true => drop(goes_on.join()),
+                        false => event.wait(),
+                    })
+                }));
+                yield_now();
+            })
+        };
+        let (ended, reports) = reported(|| in_time(run));
+        assert!(ended.is_ok());
+        let given_up = reports.iter().filter(|report| report.contains("can't be ended")).count();
+        assert_eq!(given_up, 2, "{reports:?}");
+    }
+}

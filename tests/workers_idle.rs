@@ -2,12 +2,14 @@
 
 use std::process::{Command, exit};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use cede::runtime::unblock_scoped;
 use cede::sync::Event;
-use cede::{Runner, Runtime, sleep, spawn, spawn_any, unblock, yield_now};
+use cede::{RunError, Runner, Runtime, sleep, spawn, spawn_any, unblock, yield_now};
 
 /// The processor time that this process has used.
 fn processor_time() -> Duration {
@@ -53,6 +55,8 @@ fn children() {
         Ok("busy before") => idle_after_work(),
         Ok("fork") => fork(),
         Ok("fork beside a call") => fork_beside_a_call(),
+        Ok("fork beside a call that borrows") => fork_beside_a_call_that_borrows(false),
+        Ok("fork beside a call that main has lent to") => fork_beside_a_call_that_borrows(true),
         _ => {}
     }
 }
@@ -137,6 +141,61 @@ fn fork_beside_a_call() {
     }
 }
 
+/// The same with a call that uses what its task lends it: the child's copy of that is used by nobody. Where it is the main task that
+/// waits for the call, the child's run is at a deadlock.
+fn fork_beside_a_call_that_borrows(main_waits: bool) {
+    static BEGUN: AtomicBool = AtomicBool::new(false);
+    static RELEASED: AtomicBool = AtomicBool::new(false);
+    let wait_until = |flag: &AtomicBool| {
+        while !flag.load(SeqCst) {
+            thread::yield_now();
+        }
+    };
+    let call = move || {
+        let lent = String::from("lent");
+        let length = unblock_scoped(|| {
+            BEGUN.store(true, SeqCst);
+            wait_until(&RELEASED);
+            lent.len()
+        });
+        assert_eq!(length, 4);
+    };
+    let fork = move || {
+        wait_until(&BEGUN);
+        // SAFETY: the child does nothing but leave the run and exit.
+        let child = unsafe { libc::fork() };
+        if child != 0 {
+            RELEASED.store(true, SeqCst);
+        }
+        child
+    };
+    let runner = Runner::new();
+    let forked = runner.run(|| {
+        if main_waits {
+            let forks = spawn(fork);
+            call();
+            forks.join().unwrap()
+        } else {
+            let call = spawn(call);
+            yield_now();
+            let child = fork();
+            if child != 0 {
+                call.join().unwrap();
+            }
+            child
+        }
+    });
+    drop(runner);
+    match forked {
+        Ok(0) if !main_waits => exit(7),
+        Err(RunError::Deadlock(deadlock)) if main_waits => {
+            assert!(deadlock.to_string().contains("a blocking call that borrows"), "{deadlock}");
+            exit(7)
+        }
+        forked => ends_with_7(forked.unwrap()),
+    }
+}
+
 fn ends_with_7(child: libc::pid_t) {
     let mut status = 0;
     // SAFETY: it waits for the child of this process.
@@ -158,4 +217,6 @@ fn a_runtime_that_was_busy_uses_none_when_it_is_idle() {
 fn a_child_that_was_forked_in_a_task_and_its_parent_both_come_out() {
     in_a_process("fork");
     in_a_process("fork beside a call");
+    in_a_process("fork beside a call that borrows");
+    in_a_process("fork beside a call that main has lent to");
 }

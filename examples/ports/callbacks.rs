@@ -41,7 +41,7 @@ pub(super) fn main() -> Result<(), Box<dyn Error>> {
     calls();
 
     let word = Word::new();
-    word.on_done(|| println!("the word is there"));
+    word.on_done(|_| println!("the word is there"));
     let hearers = ["ann", "bob"].map(|name| {
         let word = word.clone();
         spawn(move || wait_for_word(name, &word))

@@ -11,7 +11,7 @@ use super::{
     Coroutine, PREPARED, STACK_ALIGNMENT, Segment, innermost, prepare_thread, register_with_valgrind, run_on,
     stack_pointer,
 };
-use crate::stack::{self, Label, Slot};
+use crate::stack::{self, Label, Slot, StackError};
 
 thread_local! {
     /// Bounds of the segment that `grow` last found itself on: lowest usable address, end.
@@ -62,12 +62,37 @@ pub fn grow<R>(f: impl FnOnce() -> R) -> R {
 /// ```
 #[track_caller]
 pub fn grow_with<R>(red_zone: usize, size: usize, f: impl FnOnce() -> R) -> R {
+    if left_here() > red_zone {
+        return f();
+    }
+    match segment(size) {
+        Ok(slot) => on_segment(slot, Location::caller(), f),
+        Err(error) => panic!("cede::grow found no memory for a segment of {size} bytes: {error}"),
+    }
+}
+
+/// How much is left of the current segment, in bytes.
+fn left_here() -> usize {
     let here = stack_pointer();
     let (mut low, end) = LAST_SEGMENT.get();
     if !(low..end).contains(&here) {
         low = find_segment(here);
     }
-    if here - low > red_zone { f() } else { on_segment(size, Location::caller(), f) }
+    here - low
+}
+
+/// Runs `f`, which drops something that may own more of its kind, on a larger segment when very little is left of the current one.
+/// Where none can be had, as on a thread that ends, it runs where it is.
+#[track_caller]
+pub(crate) fn grow_to_drop(f: impl FnOnce()) {
+    const RED_ZONE: usize = 16 << 10;
+    if left_here() > RED_ZONE {
+        return f();
+    }
+    match segment(1 << 20) {
+        Ok(slot) => on_segment(slot, Location::caller(), f),
+        Err(_) => f(),
+    }
 }
 
 /// The lowest usable address of the segment that this thread is on, with its stack pointer at `here`.
@@ -87,7 +112,15 @@ fn find_segment(here: usize) -> usize {
 }
 
 #[cold]
-fn on_segment<R>(size: usize, made_at: &'static Location<'static>, f: impl FnOnce() -> R) -> R {
+fn segment(size: usize) -> Result<Slot, StackError> {
+    if !PREPARED.get() {
+        prepare_thread();
+    }
+    stack::acquire(size)
+}
+
+#[cold]
+fn on_segment<R>(slot: Slot, made_at: &'static Location<'static>, f: impl FnOnce() -> R) -> R {
     struct Restore<'a> {
         slot: Option<Slot>,
         outer: Option<&'a Coroutine>,
@@ -105,13 +138,6 @@ fn on_segment<R>(size: usize, made_at: &'static Location<'static>, f: impl FnOnc
             }
         }
     }
-    if !PREPARED.get() {
-        prepare_thread();
-    }
-    let slot = match stack::acquire(size) {
-        Ok(slot) => slot,
-        Err(error) => panic!("cede::grow found no memory for a segment of {size} bytes: {error}"),
-    };
     register_with_valgrind(&slot);
     // SAFETY: the innermost coroutine is running beneath this very call, so its header outlives it.
     let outer = innermost().map(|(outer, _)| unsafe { &*outer.as_ptr() });

@@ -142,6 +142,9 @@
 //! owned by the list, the timer or the run queue that it is in, and can be taken back from any of them. Groups, gathers, `wait` and
 //! the others are built on such callbacks, so that each takes as many ticks as its original.
 //!
+//! Some are made of others, a shield of a shield, a gather of ends of gathers, over any number of levels. What goes through all of them
+//! is a loop, or ends after some levels, never a call in a call: a stack is small. `runtime/outcome.rs` says how.
+//!
 //! # A cancellation
 //!
 //! A request is a count in the task's record and, where the task is parked, an order to raise an unwind at its next step. Its
@@ -194,7 +197,7 @@
 //! | `runtime/` | |
 //! |---|---|
 //! | `run_queue`, `timers`, `clock` | what is ready; what is due, and when; real and virtual time |
-//! | `scheduler`, `prefetch` | the tick; what it has the processor fetch for the steps that come next |
+//! | `scheduler`, `prefetch` | the tick, and requests to cancel; what it has the processor fetch for the steps that come next |
 //! | `task`, `signals` | the record of a task; the bits in it that say what is out of the ordinary, all in one byte |
 //! | `park`, `operation`, `waiter`, `wait_list` | the door to suspension; what can be waited for; whom to wake; who waits |
 //! | `waker_cell` | who waits in a future, and when its waker is called |

@@ -129,7 +129,8 @@
 //! ```
 //!
 //! A task that swallows every one of them is given up at the end of the run, after a bounded number of tries: its
-//! stack is leaked, and a report names it. A main task that does so may have borrowed what is about to go, so the
+//! stack is leaked, and a report names it. One of a [`Runtime`](crate::Runtime)'s tasks that would go on for ever by itself is not run any more from then on, so that its
+//! worker can sleep, and those who wait for it on other workers are found to wait in vain. A main task that does so may have borrowed what is about to go, so the
 //! process is aborted then.
 //!
 //! # Clean-up

@@ -69,4 +69,5 @@
 //!   [`sync`](crate::sync) and [`time`](crate::time) suspends the task only.
 //! - Do not use `spawn_any` for what takes less than a microsecond: handing it over costs about as much. `par_map` makes chunks.
 //! - Do not hold a lock of std across a wait; see [`soundness`](super::soundness).
-//! - Do not `fork` in a task but to `exec`.
+//! - Do not `fork` in a task but to `exec`. A child that goes on comes out of its run: what its calls of `unblock` and `unblock_scoped` wait for
+//!   is under way in the parent alone, and is not waited for.

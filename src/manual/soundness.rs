@@ -302,6 +302,15 @@
 //! rest memory safety on the order in which frames of one thread end. Do not yield inside such a closure. Thread-locals that own their values, also when
 //! they are set and restored by nesting, can only mix up values, not memory.
 //!
+//! # What is lent across workers
+//!
+//! A scope whose children run on other workers is left when they have ended, whatever leaves it: its return, a panic, a timeout around it, a
+//! cancellation from another thread, the end of the run. The same holds for `unblock_scoped`, and in a fork of the process, where no thread
+//! uses the child's copy, neither is waited for. A task that is given up keeps its stack for ever; what a thread-local has lent it stays as long as any
+//! worker runs anything.
+//!
+//! Tests: `tests/workers_attack.rs`, `tests/workers_scope.rs`, `a_thread_whose_locals_are_lent_stays_until_no_worker_runs_anything`.
+//!
 //! # What is left to the user elsewhere
 //!
 //! Most crates with stackful coroutines ask their users for a promise that none can give for the libraries that he calls. The same

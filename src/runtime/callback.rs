@@ -9,6 +9,7 @@ use std::ptr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
+use super::completion::Completion;
 use super::context::{self, Values};
 use super::report;
 use super::scheduler::Scheduler;
@@ -22,8 +23,30 @@ enum Call {
     Plain(Box<dyn FnOnce()>),
     /// The same. It is told why what it waited for has no value, where that is so.
     Told(Box<dyn FnOnce(Option<Failure>)>),
+    /// What has an end too, in which it is told the same.
+    Listener(Rc<dyn Listener>),
+    /// One of users for the end of something, with its context.
+    AtEnd(Box<dyn AtEnd>, Option<Arc<Values>>),
     /// One of users, with its context.
     Users(Box<dyn FnOnce()>, Option<Arc<Values>>),
+}
+
+/// A function of users that is told what has ended.
+pub(crate) trait AtEnd {
+    /// It has: keeps it. `failure` says why there is no value.
+    fn note_end(&mut self, failure: Option<Failure>);
+
+    fn call(self: Box<Self>);
+}
+
+/// What hears of the end of others, and has one itself, as a shield has. Chains of these may be long, each owned by a callback of the one
+/// before.
+pub(crate) trait Listener {
+    /// Its own end.
+    fn completion(&self) -> &Completion;
+
+    /// One of those that it listens to has ended; `failure` says why that has no value.
+    fn hear(&self, failure: Option<Failure>);
 }
 
 /// See the head of this file. Stays on its thread.
@@ -50,6 +73,11 @@ impl Callback {
         Callback::with(scheduler, Call::Users(call, context::copied()))
     }
 
+    /// One of users that is told what has ended. It is called in a copy of the context of who makes it.
+    pub(crate) fn ending(scheduler: &Scheduler, call: Box<dyn AtEnd>) -> Rc<Self> {
+        Callback::with(scheduler, Call::AtEnd(call, context::copied()))
+    }
+
     /// One that another thread has sent, which brings its context with it.
     pub(super) fn from_elsewhere(scheduler: &Scheduler, call: Box<dyn FnOnce()>) -> Rc<Self> {
         Callback::with(scheduler, Call::Users(call, None))
@@ -58,6 +86,11 @@ impl Callback {
     /// One for the end of something, which is told why that has no value.
     pub(crate) fn told(scheduler: &Scheduler, call: Box<dyn FnOnce(Option<Failure>)>) -> Rc<Self> {
         Callback::with(scheduler, Call::Told(call))
+    }
+
+    /// One for the end of something, which tells another that has one.
+    pub(crate) fn telling(scheduler: &Scheduler, listener: Rc<dyn Listener>) -> Rc<Self> {
+        Callback::with(scheduler, Call::Listener(listener))
     }
 
     fn with(scheduler: &Scheduler, call: Call) -> Rc<Self> {
@@ -88,9 +121,11 @@ impl Callback {
 
     /// Says how what it waits for ended.
     pub(super) fn tell(&self, failure: impl FnOnce() -> Option<Failure>) {
-        let call = self.call.take();
-        if matches!(call, Some(Call::Told(_))) {
-            self.failure.set(failure());
+        let mut call = self.call.take();
+        match &mut call {
+            Some(Call::Told(_) | Call::Listener(_)) => self.failure.set(failure()),
+            Some(Call::AtEnd(call, _)) => call.note_end(failure()),
+            Some(Call::Plain(_) | Call::Users(..)) | None => {}
         }
         self.call.set(call);
     }
@@ -100,6 +135,10 @@ impl Callback {
         match self.call.take() {
             Some(Call::Plain(call)) => call(),
             Some(Call::Told(call)) => call(self.failure.take()),
+            Some(Call::Listener(listener)) => listener.hear(self.failure.take()),
+            Some(Call::AtEnd(call, values)) => {
+                context::within(values, || report::calling("callback", move || call.call()));
+            }
             // A panic is told in the same context.
             Some(Call::Users(call, values)) => {
                 context::within(values, || report::calling("callback", call));
@@ -122,6 +161,28 @@ impl Callback {
     /// Whether it was taken back.
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.get()
+    }
+}
+
+/// The callbacks of a listener that goes with the callback that has it are put into `left`.
+fn release(call: Option<Call>, left: &mut Vec<Rc<Callback>>) {
+    if let Some(Call::Listener(mut listener)) = call
+        && Rc::get_mut(&mut listener).is_some()
+    {
+        listener.completion().release(left);
+    }
+}
+
+impl Drop for Callback {
+    /// Of a chain of listeners each is dropped here, and not beneath the one before.
+    fn drop(&mut self) {
+        let mut left = Vec::new();
+        release(self.call.take(), &mut left);
+        while let Some(mut callback) = left.pop() {
+            if let Some(callback) = Rc::get_mut(&mut callback) {
+                release(callback.call.take(), &mut left);
+            }
+        }
     }
 }
 

@@ -24,6 +24,11 @@ impl Completion {
         Completion { done: Cell::new(false), waiters: List::new() }
     }
 
+    /// The end of what has ended.
+    pub(crate) const fn completed() -> Self {
+        Completion { done: Cell::new(true), waiters: List::new() }
+    }
+
     #[inline]
     pub(crate) fn is_done(&self) -> bool {
         self.done.get()
@@ -62,6 +67,11 @@ impl Completion {
         } else {
             self.waiters.link_callback(callback);
         }
+    }
+
+    /// Gives the functions away that would be called: it is about to be dropped, and nobody waits.
+    pub(super) fn release(&self, left: &mut Vec<Rc<Callback>>) {
+        self.waiters.release(left);
     }
 
     /// Takes a function back that is not in the run queue yet. Gives whether there was one.

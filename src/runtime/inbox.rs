@@ -173,6 +173,11 @@ impl Inbox {
         self.senders.load(Ordering::SeqCst) > 0
     }
 
+    /// How many there are.
+    pub(crate) fn senders(&self) -> usize {
+        self.senders.load(Ordering::SeqCst)
+    }
+
     /// Counts one more handle.
     pub(super) fn add_handle(&self) {
         self.handles.fetch_add(1, Ordering::SeqCst);

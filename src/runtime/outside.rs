@@ -78,7 +78,12 @@ impl Outside {
 
     /// Whether anything outside could still wake somebody.
     pub(super) fn can_speak(&self) -> bool {
-        self.inbox.has_senders() || self.reactor.get().is_some_and(Reactor::has_waiters)
+        self.reactor.get().is_some_and(Reactor::has_waiters) || self.may_hear_of_threads()
+    }
+
+    /// Whether anybody has said that he will send something. In a fork of the process the calls that were under way have no threads.
+    fn may_hear_of_threads(&self) -> bool {
+        self.inbox.has_senders() && !(self.jobs.are_forked() && self.inbox.senders() <= self.jobs.count())
     }
 
     /// The OS is asked before the next tick, however little is to do in it.

@@ -130,6 +130,29 @@ pub(crate) fn wait_once<O: Operation, T>(
     wait_registered(core, operation, attempt)
 }
 
+/// As [`wait_once`], but a wake-up that has come to nothing ends it only where it has cost the operation its place: one for an
+/// earlier wait, which another thread has sent, may come late. `has_place`: whether it is still registered for the wake-up to come.
+pub(crate) fn wait_in_place<O: Operation, T>(
+    mut operation: Pin<&mut O>,
+    mut attempt: impl FnMut(Pin<&mut O>) -> Option<T>,
+    has_place: impl Fn(&O) -> bool,
+) -> (Wake, Option<T>) {
+    let core = current_or_refuse();
+    register(operation.as_mut(), Waiter::new(core));
+    let mut registered = Registered { operation };
+    loop {
+        if park(core, &*registered.operation) == Wake::Cancelled {
+            registered.withdraw();
+            return (Wake::Cancelled, None);
+        }
+        let output = attempt(registered.operation.as_mut());
+        if output.is_some() || !has_place(&registered.operation) {
+            registered.withdraw();
+            return (Wake::Normal, output);
+        }
+    }
+}
+
 /// Registers, and withdraws where that is left by an unwind.
 #[inline(always)]
 pub(super) fn register<O: Operation>(operation: Pin<&mut O>, waiter: Waiter) {

@@ -12,9 +12,11 @@
 //! - The slab of tasks owns every task that has not ended; the run queue only names them.
 
 mod fresh;
+mod requests;
 mod step;
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashSet;
 use std::io;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
@@ -29,7 +31,6 @@ use super::clock::Clock;
 use super::completion::Completion;
 use super::context::{self, Slot, Values};
 use super::inbox::Message;
-use super::operation::CancelWait;
 use super::outside::Outside;
 use super::prefetch;
 use super::process_signals::{self, Handlers};
@@ -82,6 +83,8 @@ pub(crate) struct Scheduler {
     stack_size: Option<usize>,
     /// In debug mode: how long a step may take.
     slow_step: Option<Duration>,
+    /// While many are cancelled: those that have been.
+    cancelled: RefCell<Option<HashSet<TaskKey>>>,
     /// The main task of the run, and how often it was interrupted.
     main: Cell<Option<TaskKey>>,
     interrupts: Cell<u32>,
@@ -164,6 +167,7 @@ impl Scheduler {
             current: Cell::new(None),
             stack_size,
             slow_step,
+            cancelled: RefCell::new(None),
             main: Cell::new(None),
             interrupts: Cell::new(0),
             signal_handlers: Handlers::default(),
@@ -306,6 +310,27 @@ impl Scheduler {
         self.ready.len() > 0
     }
 
+    /// Whether something other than steps of tasks is to be done in the next tick: a callback may be a part of what a task waits for.
+    pub(super) fn has_calls(&self) -> bool {
+        let mut entries = (0..self.ready.len()).map_while(|place| self.ready.peek(place));
+        entries.any(|entry| !matches!(entry, Entry::Step(_)))
+    }
+
+    /// A task was given up: where it is ready, and so goes on by itself, it has no more steps.
+    pub(super) fn stop(&self, task: &TaskCore) {
+        if task.state.get() != State::Ready {
+            return;
+        }
+        task.state.set(State::Left);
+        for _ in 0..self.ready.len() {
+            match self.ready.pop() {
+                Some(Entry::Step(core)) if ptr::eq(core.as_ptr(), task) => {}
+                Some(entry) => self.ready.push(entry),
+                None => break,
+            }
+        }
+    }
+
     /// How many tasks have not ended.
     pub(crate) fn live(&self) -> usize {
         self.live.get()
@@ -334,35 +359,6 @@ impl Scheduler {
     /// Whether the moment of a timer has not come, and it was not cancelled.
     pub(crate) fn timer_is_pending(&self, key: TimerKey) -> bool {
         self.timers.borrow().is_ahead(key)
-    }
-
-    /// Requests the cancellation of a task of this scheduler. Gives whether it was not too late.
-    pub(crate) fn cancel(&self, core: &TaskCore) -> bool {
-        if core.is_done() {
-            return false;
-        }
-        core.cancels.set(core.cancels.get() + 1);
-        let waits = core.state.get() == State::Parked && !core.signals.has(Signals::MASKED);
-        match core.waiting().filter(|_| waits).map(|waiting| waiting.cancel()) {
-            Some(CancelWait::Unwind) => {
-                core.signals.set(Signals::CANCEL_ORDERED);
-                self.wake_task(core);
-            }
-            Some(CancelWait::HandedOn | CancelWait::Ended) => {}
-            Some(CancelWait::TooLate) | None => core.signals.set(Signals::MUST_CANCEL),
-        }
-        true
-    }
-
-    /// The same, for one that has handed its cancellation on in vain: its own wait ends.
-    pub(super) fn cancel_firmly(&self, core: &TaskCore) {
-        self.cancel(core);
-        let waits = core.state.get() == State::Parked && !core.signals.has(Signals::MASKED);
-        // One that is going to be woken by another thread is cancelled then.
-        if waits && !core.signals.has(Signals::MUST_CANCEL) {
-            core.signals.set(Signals::CANCEL_ORDERED);
-            self.wake_task(core);
-        }
     }
 
     /// Runs one tick. Gives false when there was nothing to do and nothing can happen any more.

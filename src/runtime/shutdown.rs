@@ -52,7 +52,11 @@ impl<'a> Pass<'a> {
 
     /// Those that have not ended.
     pub(super) fn left(&self) -> Vec<Rc<dyn AnyTask>> {
-        self.tasks[self.next..].iter().filter_map(|task| self.scheduler.task(*task)).collect()
+        self.each_left().collect()
+    }
+
+    fn each_left(&self) -> impl Iterator<Item = Rc<dyn AnyTask>> {
+        self.tasks[self.next..].iter().filter_map(|task| self.scheduler.task(*task))
     }
 
     /// Ends them. `turn` lets the run go on for a tick, and gives false when nothing can happen any more. Gives false
@@ -60,13 +64,14 @@ impl<'a> Pass<'a> {
     pub(super) fn end(&mut self, mut turn: impl FnMut() -> bool) -> bool {
         for round in 1..=ROUNDS {
             let tasks = if round < ROUND_FOR_ALL { self.left() } else { self.scheduler.all_tasks() };
-            for task in tasks {
+            self.scheduler.cancel_each(tasks.iter(), |task| {
                 if round < ROUND_FOR_ALL {
-                    self.scheduler.cancel(task.core());
+                    self.scheduler.cancel(task);
                 } else {
-                    self.scheduler.cancel_firmly(task.core());
+                    self.scheduler.cancel_firmly(task);
                 }
-            }
+            });
+            drop(tasks);
             let mut ticks = 0;
             while !self.is_over() && turn() {
                 ticks += 1;
@@ -88,11 +93,13 @@ impl<'a> Pass<'a> {
     /// Whether only those go on that swallow whatever comes, and none of the others can.
     fn is_hopeless(&self) -> bool {
         let is_hopeless = |core: &TaskCore| core.swallowed.get() >= TICKS_PER_HOPELESS_ROUND / 2;
-        if self.left().iter().all(|task| is_hopeless(task.core())) {
+        if self.each_left().all(|task| is_hopeless(task.core())) {
             return true;
         }
-        let is_stuck = |core: &TaskCore| core.state.get() == State::Parked || is_hopeless(core);
+        let is_stuck =
+            |core: &TaskCore| matches!(core.state.get(), State::Parked | State::Left) || is_hopeless(core);
         !self.scheduler.expects_anything()
+            && !self.scheduler.has_calls()
             && self.scheduler.all_tasks().iter().all(|task| is_stuck(task.core()))
     }
 }

@@ -10,6 +10,8 @@
 //!                    DONE ◀────────────────┘──────────┘
 //! ```
 //!
+//! A task of a worker that is given up at the end of the run, and would go on for ever, is `LEFT` from `READY`, for good.
+//!
 //! A task that has not run has no stack, only its closure in the record. It gets a stack from the top of the
 //! pool when it first runs, and gives it back when it ends.
 //!
@@ -24,6 +26,7 @@ use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::error::Error;
 use std::fmt;
+use std::mem::needs_drop;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -35,7 +38,7 @@ use super::operation::Waiting;
 use super::outcome::{Outcome, OutcomeOf};
 use super::scheduler::Scheduler;
 use super::signals::Signals;
-use crate::coroutine::Coroutine;
+use crate::coroutine::{self, Coroutine};
 
 /// Names a task, for good: its scheduler, the number of a place there, and how often that was used before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,6 +70,8 @@ pub(crate) enum State {
     Running,
     /// Waiting for something that will wake it.
     Parked,
+    /// Given up while it was ready: it has no more steps.
+    Left,
     /// At its end.
     Done,
 }
@@ -334,6 +339,11 @@ impl<T, F> Drop for Task<T, F> {
         {
             super::report::unobserved(&self.core, failure);
         }
+        if needs_drop::<T>() {
+            // It may own the handle of another task with such a value, and so on.
+            let stage = self.stage.replace(Stage::Gone);
+            coroutine::grow_to_drop(|| drop(stage));
+        }
     }
 }
 
@@ -406,7 +416,7 @@ impl<T, F: FnOnce() -> Result<T, Failure>> Outcome for Task<T, F> {
         Some(&self.core)
     }
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn describe(&self, _level: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "task {} {:?}", self.core.id, &*self.core.name())
     }
 }

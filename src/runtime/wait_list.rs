@@ -398,6 +398,13 @@ impl Drop for List {
     fn drop(&mut self) {
         // All are taken out before the first is dropped: what that runs may be anything.
         let mut callbacks = Vec::new();
+        self.release(&mut callbacks);
+    }
+}
+
+impl List {
+    /// Takes all out, and gives the callbacks away. Of a list that is about to be dropped.
+    pub(super) fn release(&self, callbacks: &mut Vec<Rc<Callback>>) {
         while let Some(first) = self.first.get() {
             // SAFETY: linked nodes are alive.
             let node = unsafe { first.as_ref() };

@@ -99,7 +99,7 @@ impl Condition {
 
     /// Releases the lock, waits to be notified, and takes the lock again.
     ///
-    /// It may return without a notification, so what is waited for has to be looked at again; [`wait_for`](Condition::wait_for) does.
+    /// What is waited for may have changed again before it has the lock, so it has to be looked at; [`wait_for`](Condition::wait_for) does.
     ///
     /// # Errors
     ///

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::mutex::MutexGuard;
 use super::notified::{Ended, Notifications};
 use crate::runtime::park;
+use crate::time::now;
 
 /// Whether a wait ended because its time was over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +64,7 @@ impl Condvar {
 
     /// Releases the mutex, waits to be notified, and locks it again.
     ///
-    /// It may return without a notification; [`wait_while`](Condvar::wait_while) looks again.
+    /// What was so when it was notified may have changed before it has the mutex; [`wait_while`](Condvar::wait_while) looks again.
     ///
     /// # Cancellation
     ///
@@ -136,6 +137,30 @@ impl Condvar {
             guard
         });
         (guard, result)
+    }
+
+    /// Waits as long as something is so, though no longer than this on the whole. It is asked with the mutex locked, before the first wait
+    /// and after the last one too: when it is not so, the wait has not timed out.
+    ///
+    /// # Cancellation, panics
+    ///
+    /// As for [`wait_while`](Condvar::wait_while).
+    pub fn wait_timeout_while<'a, T: ?Sized>(
+        &self,
+        mut guard: MutexGuard<'a, T>,
+        limit: Duration,
+        mut is_so: impl FnMut(&mut T) -> bool,
+    ) -> (MutexGuard<'a, T>, WaitTimeoutResult) {
+        let begin = now();
+        while is_so(&mut *guard) {
+            // What is for ever stays that.
+            let passed = if limit == Duration::MAX { Duration::ZERO } else { now() - begin };
+            match limit.checked_sub(passed) {
+                Some(left) if !left.is_zero() => guard = self.wait_timeout(guard, left).0,
+                _ => return (guard, WaitTimeoutResult(true)),
+            }
+        }
+        (guard, WaitTimeoutResult(false))
     }
 
     /// Wakes the first who waits.

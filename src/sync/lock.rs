@@ -123,7 +123,7 @@ impl Lock {
     pub fn acquire(&self) -> LockGuard<'_> {
         match self.try_acquire() {
             Some(guard) => guard,
-            None => park::wait_attempted(pin!(self.acquiring())),
+            None => pin!(self.acquiring()).wait_in_place(),
         }
     }
 
@@ -182,7 +182,7 @@ impl Lock {
             if let Some(guard) = acquiring.as_mut().attempt() {
                 return (guard, cancelled);
             }
-            let (wake, guard) = park::wait_once(acquiring.as_mut(), |acquiring| acquiring.attempt());
+            let (wake, guard) = acquiring.as_mut().wait_once_in_place();
             cancelled |= wake == Wake::Cancelled;
             if let Some(guard) = guard {
                 return (guard, cancelled);
@@ -248,6 +248,30 @@ pin_project! {
         noun: &'static str,
         #[pin]
         node: Node,
+    }
+}
+
+impl<'a> AcquiringLock<'a> {
+    /// Waits, and keeps its place whatever else wakes the task. It was attempted a moment ago.
+    pub(super) fn wait_in_place(mut self: Pin<&mut Self>) -> LockGuard<'a> {
+        loop {
+            match self.as_mut().wait_once_in_place() {
+                (Wake::Cancelled, _) => park::raise_cancellation(),
+                (Wake::Normal, Some(guard)) => return guard,
+                (Wake::Normal, None) => {}
+            }
+        }
+    }
+
+    fn wait_once_in_place(self: Pin<&mut Self>) -> (Wake, Option<LockGuard<'a>>) {
+        park::wait_in_place(
+            self,
+            |acquiring| acquiring.attempt(),
+            |acquiring| {
+                // Not where the lock was free when it came, and somebody else has it now.
+                acquiring.lock.state.lock().waiters.state(&acquiring.node) == Wait::Waiting
+            },
+        )
     }
 }
 

@@ -14,7 +14,6 @@ use pin_project_lite::pin_project;
 use super::lock::{AcquiringLock, Lock, LockGuard};
 use super::notified::Held;
 use crate::runtime::operation::{CancelWait, Operation, sealed};
-use crate::runtime::park;
 use crate::runtime::waiter::Waiter;
 
 /// What the lock of a mutex is called in reports.
@@ -83,7 +82,7 @@ impl<T: ?Sized> Mutex<T> {
     pub fn lock(&self) -> MutexGuard<'_, T> {
         match self.try_lock() {
             Some(guard) => guard,
-            None => park::wait_attempted(pin!(self.locking())),
+            None => self.guard(pin!(self.lock.acquiring_as(NOUN)).wait_in_place()),
         }
     }
 

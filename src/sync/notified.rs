@@ -8,6 +8,10 @@
 //! wait has ended, and however often it is cancelled while it does. One that then unwinds may have been the one that a notification
 //! was for, so it notifies another: one too many is allowed, since who waits has to look again anyway.
 //!
+//! A waiter keeps its place until it is notified, cancelled or its time is over: a wake-up that was for an earlier wait, and that another
+//! thread has sent late, ends no wait. Where the end of the time and a notification meet, the waiter has got the notification if
+//! that came before it was out of the list, and says so; else the next one gets it.
+//!
 //! Each waiter is woken by being notified, and once more by getting the lock, as in asyncio: there is no passing on to the list of
 //! the lock.
 
@@ -95,8 +99,7 @@ impl Notifications {
         self.waiters.lock().count_waiting()
     }
 
-    /// Waits to be notified with a lock that somebody holds by other means, and does so again when this returns or unwinds. It may
-    /// return without reason.
+    /// Waits to be notified with a lock that somebody holds by other means, and does so again when this returns or unwinds.
     pub(super) fn wait_elsewhere(&self, lock: &Lock, noun: &'static str, what: &dyn fmt::Display) {
         let ended = self.wait(Held { lock, noun, by: Elsewhere(lock) }, what);
         ended.guard.forget();
@@ -105,12 +108,12 @@ impl Notifications {
         }
     }
 
-    /// Waits to be notified. It may end without reason.
+    /// Waits to be notified.
     pub(super) fn wait<'a>(&self, held: Held<'a, impl Holds>, what: &dyn fmt::Display) -> Ended<'a> {
         let Held { lock, noun, by } = held;
         let was_notified = Cell::new(false);
         let notified = pin!(self.notified(by, what, &was_notified));
-        let (wake, _) = park::wait_once(notified, |_| Some(()));
+        let (wake, _) = park::wait_in_place(notified, |notified| notified.attempt(), |_| true);
         self.take_again(lock, noun, wake)
     }
 
@@ -124,7 +127,7 @@ impl Notifications {
         let Held { lock, noun, by } = held;
         let was_notified = Cell::new(false);
         let either = pin!(race((self.notified(by, what, &was_notified), after(limit))));
-        let (wake, first) = park::wait_once(either, |either| either.attempt());
+        let (wake, first) = park::wait_in_place(either, |either| either.attempt(), |_| true);
         // A notification that came beside the end of the time is not lost.
         let timed_out = matches!(first, Some(First::B(()))) && !was_notified.get();
         Ended { timed_out, ..self.take_again(lock, noun, wake) }

@@ -214,6 +214,6 @@ impl<H: Awaitable> Operation for Next<'_, H> {
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("waits for the next of ")?;
         let handles = self.iterator.handles.iter().flatten();
-        name_pending(handles.map(|handle| handle.outcome_of() as &dyn Outcome), f)
+        name_pending(handles.map(|handle| handle.outcome_of() as &dyn Outcome), 0, f)
     }
 }

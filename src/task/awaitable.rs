@@ -1,14 +1,15 @@
 //! What has a result one day: `asyncio.Future`, as what tasks, promises, gathers and shields have in common.
 
 use std::fmt;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use super::join::JoinError;
 use super::joining::{Ended, Joining, put_back, refusal};
 use super::latch::in_run;
-use crate::runtime::callback::Callback;
+use crate::runtime::callback::{AtEnd, Callback};
+use crate::runtime::completion::Completion;
 use crate::runtime::operation::Operation;
-use crate::runtime::outcome::{OutcomeOf, call_at_end};
+use crate::runtime::outcome::{Outcome, OutcomeOf, call_at_end};
 use crate::runtime::task::Failure;
 use crate::runtime::yield_now;
 
@@ -16,6 +17,12 @@ use crate::runtime::yield_now;
 pub trait Sealed<T> {
     #[doc(hidden)]
     fn outcome_of(&self) -> &dyn OutcomeOf<T>;
+
+    /// One more owner of it.
+    #[doc(hidden)]
+    fn shared(&self) -> Rc<dyn OutcomeOf<T>>
+    where
+        Self: 'static;
 }
 
 /// Something that has a result one day: a task, a promise, a group of them. Sealed.
@@ -117,14 +124,36 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
 
     /// Has a function called in the tick after the end; in the next tick if it has ended. Python's `add_done_callback`.
     ///
+    /// It is given what has ended, also where no handle is left of that: [`outcome`](Awaitable::outcome) says how, and
+    /// [`join`](Awaitable::join) takes the value, if nobody did before. An error that it does not ask for is reported as one that nobody
+    /// looked at. A gather or a shield whose handle was dropped has let go of its members, and so of its value.
+    ///
     /// It runs in a copy of the context that the caller has now. It can't wait; a panic in it goes to the hook of [`set_task_hook`](crate::set_task_hook).
+    /// Not for children of a scope, which may borrow what is gone by then.
     ///
     /// # Panics
     ///
     /// Panics outside of a run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cede::task::Awaitable;
+    ///
+    /// cede::run(|| {
+    ///     cede::spawn(|| 6 * 7).on_done(|task| assert_eq!(task.join().unwrap(), 42));
+    ///     cede::try_spawn(|| "x".parse::<u32>()).on_done(|task| assert!(task.outcome().unwrap().is_err()));
+    ///     cede::yield_now();
+    ///     cede::yield_now();
+    /// });
+    /// ```
     #[track_caller]
-    fn on_done(&self, f: impl FnOnce() + 'static) -> DoneCallback {
-        let callback = in_run("on_done", |scheduler| Callback::of_users(scheduler, Box::new(f)));
+    fn on_done(&self, f: impl FnOnce(&Done<Self::Output>) + 'static) -> DoneCallback
+    where
+        Self: Sized + 'static,
+    {
+        let ending = Ending { outcome: Rc::downgrade(&self.shared()), ended: None, f };
+        let callback = in_run("on_done", |scheduler| Callback::ending(scheduler, Box::new(ending)));
         call_at_end(self.outcome_of(), &callback);
         DoneCallback(callback)
     }
@@ -155,6 +184,13 @@ impl<T, A: Sealed<T> + ?Sized> Sealed<T> for &A {
     fn outcome_of(&self) -> &dyn OutcomeOf<T> {
         (**self).outcome_of()
     }
+
+    fn shared(&self) -> Rc<dyn OutcomeOf<T>>
+    where
+        Self: 'static,
+    {
+        (**self).shared()
+    }
 }
 
 impl<A: Awaitable + ?Sized> Awaitable for &A {
@@ -164,6 +200,13 @@ impl<A: Awaitable + ?Sized> Awaitable for &A {
 impl<T, A: Sealed<T> + ?Sized> Sealed<T> for Rc<A> {
     fn outcome_of(&self) -> &dyn OutcomeOf<T> {
         (**self).outcome_of()
+    }
+
+    fn shared(&self) -> Rc<dyn OutcomeOf<T>>
+    where
+        Self: 'static,
+    {
+        (**self).shared()
     }
 }
 
@@ -178,4 +221,86 @@ impl fmt::Debug for DoneCallback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DoneCallback")
     }
+}
+
+/// What has ended, for a function that was given to [`Awaitable::on_done`]: the future that Python's callbacks get.
+///
+/// It has ended, so nothing of it waits.
+pub struct Done<T> {
+    outcome: Rc<dyn OutcomeOf<T>>,
+}
+
+impl<T> fmt::Debug for Done<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Done").finish_non_exhaustive()
+    }
+}
+
+impl<T> Sealed<T> for Done<T> {
+    fn outcome_of(&self) -> &dyn OutcomeOf<T> {
+        &*self.outcome
+    }
+
+    fn shared(&self) -> Rc<dyn OutcomeOf<T>> {
+        Rc::clone(&self.outcome)
+    }
+}
+
+impl<T> Awaitable for Done<T> {
+    type Output = T;
+}
+
+/// A function of users that waits for an end. It owns what it waits for from that moment on: before, the two would own each other.
+struct Ending<T, F> {
+    outcome: Weak<dyn OutcomeOf<T>>,
+    ended: Option<Rc<dyn OutcomeOf<T>>>,
+    f: F,
+}
+
+impl<T: 'static, F: FnOnce(&Done<T>)> AtEnd for Ending<T, F> {
+    fn note_end(&mut self, failure: Option<Failure>) {
+        let is_gone =
+            || Rc::new(Gone { completion: Completion::completed(), failure }) as Rc<dyn OutcomeOf<T>>;
+        self.ended = Some(self.outcome.upgrade().unwrap_or_else(is_gone));
+    }
+
+    fn call(self: Box<Self>) {
+        if let Some(outcome) = self.ended {
+            (self.f)(&Done { outcome });
+        }
+    }
+}
+
+/// What is left of the end of a gather or a shield that has no handle any more.
+struct Gone {
+    completion: Completion,
+    failure: Option<Failure>,
+}
+
+impl Outcome for Gone {
+    fn completion(&self) -> &Completion {
+        &self.completion
+    }
+
+    fn cancel(&self) -> bool {
+        false
+    }
+
+    fn failure(&self) -> Option<Failure> {
+        self.failure.clone()
+    }
+
+    fn note_observed(&self) {}
+
+    fn describe(&self, _level: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("what has ended")
+    }
+}
+
+impl<T> OutcomeOf<T> for Gone {
+    fn take(&self) -> Option<Result<T, Failure>> {
+        self.failure.clone().map(Err)
+    }
+
+    fn put(&self, _: T) {}
 }

@@ -19,12 +19,12 @@ use std::rc::Rc;
 
 use super::awaitable::{Awaitable, Sealed};
 use super::join::JoinError;
-use super::latch::{name_pending, told};
+use super::latch::{in_run, name_pending};
 use super::members::{Gathered, Members};
 use crate::coroutine;
-use crate::runtime::callback::Callback;
+use crate::runtime::callback::{Callback, Listener};
 use crate::runtime::completion::Completion;
-use crate::runtime::outcome::{Outcome, OutcomeOf, call_at_end};
+use crate::runtime::outcome::{LEVELS_MAX, Outcome, OutcomeOf, Released, call_at_end, note_parts_observed};
 use crate::runtime::task::Failure;
 
 /// Makes one result of several: `asyncio.gather`.
@@ -127,8 +127,12 @@ struct Progress {
     keeps_errors: bool,
 }
 
-impl Progress {
-    fn count(&self, failure: Option<Failure>) {
+impl Listener for Progress {
+    fn completion(&self) -> &Completion {
+        &self.completion
+    }
+
+    fn hear(&self, failure: Option<Failure>) {
         self.left.set(self.left.get() - 1);
         if self.completion.is_done() {
             return;
@@ -145,7 +149,9 @@ impl Progress {
             _ => {}
         }
     }
+}
 
+impl Progress {
     fn end(&self, failure: Option<Failure>) {
         self.failure.replace(failure);
         self.completion.complete(|| self.failure.borrow().clone());
@@ -169,15 +175,14 @@ impl<V: Gathered> Record<V> {
             keeps_errors,
         });
         let watch = |child: &dyn Outcome| {
-            let progress = Rc::clone(&progress);
-            let callback = told("gather", move |failure| progress.count(failure));
+            let callback = in_run("gather", |scheduler| Callback::telling(scheduler, progress.clone()));
             call_at_end(child, &callback);
             callback
         };
         let pending = |child: &&dyn Outcome| !child.completion().is_done();
         let callbacks = outcomes.iter().map(|child| child.filter(pending).map(watch)).collect();
         let done = outcomes.into_iter().flatten().filter(|child| child.completion().is_done());
-        done.for_each(|child| progress.count(child.failure()));
+        done.for_each(|child| progress.hear(child.failure()));
         if seen.is_empty() {
             progress.end(None);
         }
@@ -195,16 +200,19 @@ impl<V: Gathered> Record<V> {
         }
     }
 
-    fn describe_as(&self, what: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{what} made at {} of ", self.made_at)?;
+    fn describe_as(&self, what: &str, level: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{what} made at {}", self.made_at)?;
+        if level == LEVELS_MAX {
+            return Ok(());
+        }
+        f.write_str(" of ")?;
         let mut children = Vec::new();
         V::for_each(&self.children, &mut |child| children.push(child));
-        name_pending(children.into_iter(), f)
+        name_pending(children.into_iter(), level + 1, f)
     }
-}
 
-impl<V: Gathered> Drop for Record<V> {
-    fn drop(&mut self) {
+    /// Nobody has it any more: the children don't tell it of their ends, unless there is somebody who is to hear of its own.
+    fn leave(&self) {
         if self.progress.completion.is_done() || !self.progress.completion.is_unheeded() {
             return;
         }
@@ -214,6 +222,21 @@ impl<V: Gathered> Drop for Record<V> {
                 child.completion().forget(callback);
             }
         });
+    }
+
+    fn release(&mut self, parts: &mut Released) {
+        self.leave();
+        self.callbacks.clear();
+        parts.in_order(|parts| V::release(&mut self.children, parts));
+    }
+}
+
+impl<V: Gathered> Drop for Record<V> {
+    fn drop(&mut self) {
+        // Unless it was released.
+        if !self.callbacks.is_empty() {
+            self.leave();
+        }
     }
 }
 
@@ -240,11 +263,19 @@ impl<V: Gathered> Outcome for Record<V> {
     }
 
     fn note_observed(&self) {
-        V::for_each(&self.children, &mut |child| child.note_observed());
+        note_parts_observed(self);
     }
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.describe_as("a gather", f)
+    fn for_each_part<'a>(&'a self, f: &mut dyn FnMut(&'a dyn Outcome)) {
+        V::for_each(&self.children, f);
+    }
+
+    fn release(&mut self, parts: &mut Released) {
+        Record::release(self, parts);
+    }
+
+    fn describe(&self, level: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.describe_as("a gather", level, f)
     }
 }
 
@@ -283,8 +314,16 @@ impl<V: Gathered> Outcome for ResultsRecord<V> {
         self.0.note_observed();
     }
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.describe_as("a gather of results", f)
+    fn for_each_part<'a>(&'a self, f: &mut dyn FnMut(&'a dyn Outcome)) {
+        self.0.for_each_part(f);
+    }
+
+    fn release(&mut self, parts: &mut Released) {
+        Record::release(&mut self.0, parts);
+    }
+
+    fn describe(&self, level: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.describe_as("a gather of results", level, f)
     }
 }
 
@@ -337,6 +376,13 @@ macro_rules! handles {
         impl<V: Gathered> Sealed<$Value> for $Handle<V> {
             fn outcome_of(&self) -> &dyn OutcomeOf<$Value> {
                 &*self.record
+            }
+
+            fn shared(&self) -> Rc<dyn OutcomeOf<$Value>>
+            where
+                Self: 'static,
+            {
+                self.record.clone()
             }
         }
 

@@ -215,9 +215,9 @@ impl GroupCore {
         self.aborting.set(true);
         let children: Vec<_> = self.children.borrow().values().cloned().collect();
         with_scheduler(|scheduler| {
-            for child in &children {
-                scheduler.cancel(child.core());
-            }
+            scheduler.cancel_each(children.iter(), |child| {
+                scheduler.cancel(child);
+            });
         });
         if let Some(crowd) = self.crowd.get() {
             crowd.abort();

@@ -3,9 +3,11 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::iter;
 use std::rc::Rc;
 
 use super::join::JoinError;
+use crate::coroutine;
 use crate::runtime::task::Failure;
 
 /// The errors of a group's children, and of its body, in the order in which they came: Python's ExceptionGroup.
@@ -14,7 +16,7 @@ use crate::runtime::task::Failure;
 /// condition is asked of what is in such groups too, as `except*` does.
 ///
 /// Its text is that of the first error, with the number of the others. Written as `{:#}` it is all of them, one a line, with what
-/// they came from. Its [`source`](Error::source) is the first error itself, so that a search along the chain finds that and what it came from.
+/// they came from; groups that are more than 30 deep in others are written as one line. Its [`source`](Error::source) is the first error itself, so that a search along the chain finds that and what it came from.
 ///
 /// # Examples
 ///
@@ -37,6 +39,9 @@ use crate::runtime::task::Failure;
 pub struct GroupError {
     errors: Vec<JoinError>,
 }
+
+/// As many groups as have a line for each of their errors in the text of all.
+const DEPTH_MAX: usize = 30;
 
 impl GroupError {
     /// Of at least one error.
@@ -63,12 +68,19 @@ impl GroupError {
     }
 
     fn find<'a, E: Error + 'static>(&'a self, found: &mut Vec<&'a E>) {
-        for error in self.errors.iter().filter_map(JoinError::error) {
+        let mut left: Vec<_> = self.errors.iter().rev().collect();
+        while let Some(error) = left.pop() {
+            let Some(error) = error.error() else { continue };
             found.extend(error.downcast_ref::<E>());
             if let Some(group) = error.downcast_ref::<GroupError>() {
-                group.find(found);
+                left.extend(group.errors.iter().rev());
             }
         }
+    }
+
+    /// The groups of which each is the first error of the one before, beginning with this.
+    fn first_groups(&self) -> impl Iterator<Item = &GroupError> {
+        iter::successors(Some(self), |group| group.errors[0].error()?.downcast_ref())
     }
 
     /// The errors for which a condition holds, and the others, each as a group, where there are any: Python's `split`. Of a
@@ -78,6 +90,10 @@ impl GroupError {
     }
 
     fn split(&self, holds: &mut dyn FnMut(&JoinError) -> bool) -> (Option<Self>, Option<Self>) {
+        coroutine::grow(|| self.split_here(holds))
+    }
+
+    fn split_here(&self, holds: &mut dyn FnMut(&JoinError) -> bool) -> (Option<Self>, Option<Self>) {
         let (mut these, mut others) = (Vec::new(), Vec::new());
         for error in &self.errors {
             match error.error().and_then(|error| error.downcast_ref::<GroupError>()) {
@@ -105,7 +121,7 @@ impl GroupError {
                 f.write_str("  ")?;
             }
             match error.error() {
-                Some(error) if error.is::<GroupError>() => {
+                Some(error) if depth < DEPTH_MAX && error.is::<GroupError>() => {
                     error
                         .downcast_ref::<GroupError>()
                         .map_or(Ok(()), |group| group.write_tree(depth + 1, f))?;
@@ -135,11 +151,31 @@ impl fmt::Display for GroupError {
         if f.alternate() {
             return self.write_tree(0, f);
         }
-        let first = &self.errors[0];
-        match self.errors.len() - 1 {
-            0 => first.fmt(f),
-            1 => write!(f, "{first} (and 1 other error)"),
-            others => write!(f, "{first} (and {others} other errors)"),
+        let groups: Vec<_> = self.first_groups().collect();
+        let innermost = groups.last().expect("this is one itself");
+        innermost.errors[0].fmt(f)?;
+        for group in groups.iter().rev() {
+            match group.errors.len() - 1 {
+                0 => {}
+                1 => f.write_str(" (and 1 other error)")?,
+                others => write!(f, " (and {others} other errors)")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One after the other, as far as nobody else has them, and not each beneath the one that it is in: there may be very many.
+impl Drop for GroupError {
+    fn drop(&mut self) {
+        let mut left = std::mem::take(&mut self.errors);
+        while let Some(error) = left.pop() {
+            if let Failure::Error(mut error) = error.into_failure()
+                && let Some(group) =
+                    Rc::get_mut(&mut error).and_then(|error| error.downcast_mut::<GroupError>())
+            {
+                left.append(&mut group.errors);
+            }
         }
     }
 }

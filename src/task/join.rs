@@ -147,6 +147,13 @@ impl<T> Sealed<T> for JoinHandle<T> {
     fn outcome_of(&self) -> &dyn OutcomeOf<T> {
         &*self.task
     }
+
+    fn shared(&self) -> Rc<dyn OutcomeOf<T>>
+    where
+        Self: 'static,
+    {
+        self.record()
+    }
 }
 
 impl<T> Awaitable for JoinHandle<T> {

@@ -113,7 +113,7 @@ impl<O: Outcome + ?Sized> Operation for Ended<'_, O> {
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.verb)?;
-        self.outcome.describe(f)
+        self.outcome.describe(0, f)
     }
 }
 
@@ -223,6 +223,6 @@ impl<T> Operation for OwnedJoining<T> {
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("joins ")?;
-        self.outcome.describe(f)
+        self.outcome.describe(0, f)
     }
 }

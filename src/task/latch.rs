@@ -58,7 +58,7 @@ impl Outcome for Described<'_> {
 
     fn note_observed(&self) {}
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn describe(&self, _level: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (self.what)(f)
     }
 }
@@ -93,16 +93,17 @@ impl Drop for Forget<'_> {
     }
 }
 
-/// Writes the names of those that have not ended: the first few, and how many more there are.
+/// Writes the names of those that have not ended: the first few, and how many more there are. `level`: see [`Outcome::describe`].
 pub(super) fn name_pending<'a>(
     outcomes: impl Iterator<Item = &'a dyn Outcome>,
+    level: usize,
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
     const NAMED_MAX: usize = 8;
     let mut pending = outcomes.filter(|outcome| !outcome.completion().is_done());
     for (i, outcome) in pending.by_ref().take(NAMED_MAX).enumerate() {
         f.write_str(if i == 0 { "" } else { ", " })?;
-        outcome.describe(f)?;
+        outcome.describe(level, f)?;
     }
     match pending.count() {
         0 => Ok(()),

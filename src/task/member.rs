@@ -17,7 +17,7 @@ use super::scope::ScopedJoinHandle;
 use super::shield::Shield;
 use super::spawn::start;
 use crate::runtime::completion::Completion;
-use crate::runtime::outcome::{Outcome, OutcomeOf};
+use crate::runtime::outcome::{Outcome, OutcomeOf, Released, note_parts_observed, release};
 use crate::runtime::task::{Failure, TaskCore};
 
 /// What [`gather`](super::gather()) and [`shield`](super::shield()) take: a handle, by value or by reference, or a closure, which
@@ -127,11 +127,26 @@ pub struct End {
     record: Rc<EndRecord>,
 }
 
-struct EndRecord(Rc<dyn Outcome>);
+/// Of what it is the end; taken out when it goes.
+struct EndRecord(Option<Rc<dyn Outcome>>);
+
+impl EndRecord {
+    fn whole(&self) -> &dyn Outcome {
+        &**self.0.as_ref().expect("it is given away at the end only")
+    }
+}
+
+impl Drop for EndRecord {
+    fn drop(&mut self) {
+        if let Some(whole) = self.0.take() {
+            release(whole);
+        }
+    }
+}
 
 impl End {
     pub(super) fn of(outcome: Rc<dyn Outcome>) -> Self {
-        End { record: Rc::new(EndRecord(outcome)) }
+        End { record: Rc::new(EndRecord(Some(outcome))) }
     }
 
     fn record(&self) -> Rc<dyn OutcomeOf<()>> {
@@ -147,33 +162,43 @@ impl fmt::Debug for End {
 
 impl Outcome for EndRecord {
     fn completion(&self) -> &Completion {
-        self.0.completion()
+        self.whole().completion()
     }
 
     fn cancel(&self) -> bool {
-        self.0.cancel()
+        self.whole().cancel()
     }
 
     fn failure(&self) -> Option<Failure> {
-        self.0.failure()
+        self.whole().failure()
     }
 
     fn note_observed(&self) {
-        self.0.note_observed();
+        note_parts_observed(self);
+    }
+
+    fn for_each_part<'a>(&'a self, f: &mut dyn FnMut(&'a dyn Outcome)) {
+        f(self.whole());
+    }
+
+    fn release(&mut self, parts: &mut Released) {
+        if let Some(whole) = self.0.take() {
+            parts.push(whole);
+        }
     }
 
     fn task(&self) -> Option<&TaskCore> {
-        self.0.task()
+        self.whole().task()
     }
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.describe(f)
+    fn describe(&self, level: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.whole().describe(level, f)
     }
 }
 
 impl OutcomeOf<()> for EndRecord {
     fn take(&self) -> Option<Result<(), Failure>> {
-        self.0.completion().is_done().then(|| self.0.failure().map_or(Ok(()), Err))
+        self.whole().completion().is_done().then(|| self.whole().failure().map_or(Ok(()), Err))
     }
 
     fn put(&self, (): ()) {}
@@ -182,6 +207,13 @@ impl OutcomeOf<()> for EndRecord {
 impl Sealed<()> for End {
     fn outcome_of(&self) -> &dyn OutcomeOf<()> {
         &*self.record
+    }
+
+    fn shared(&self) -> Rc<dyn OutcomeOf<()>>
+    where
+        Self: 'static,
+    {
+        self.record.clone()
     }
 }
 

@@ -1,11 +1,10 @@
 //! The members of a gather together: what can be iterated over, and tuples.
 
 use std::panic::Location;
-use std::rc::Rc;
 
 use super::join::JoinError;
 use super::member::Member;
-use crate::runtime::outcome::{Outcome, OutcomeOf};
+use crate::runtime::outcome::{Outcome, Part, Released};
 use crate::runtime::task::Failure;
 
 /// What [`gather`](super::gather()) takes: anything that gives members when it is iterated over, and tuples of up to eight members. `K` tells the two
@@ -34,6 +33,10 @@ pub trait Gathered: Sized {
     #[doc(hidden)]
     fn for_each<'a>(children: &'a Self::Children, f: &mut dyn FnMut(&'a dyn Outcome));
 
+    /// Gives the children away, in their order.
+    #[doc(hidden)]
+    fn release(children: &mut Self::Children, parts: &mut Released);
+
     /// Takes the values of all, or of none. All have ended well.
     #[doc(hidden)]
     fn take(children: &Self::Children) -> Option<Self>;
@@ -47,8 +50,6 @@ pub trait Gathered: Sized {
     #[doc(hidden)]
     fn put_results(children: &Self::Children, results: Self::Results);
 }
-
-type Child<T> = Rc<dyn OutcomeOf<T>>;
 
 /// Members that are iterated over.
 #[derive(Debug)]
@@ -72,16 +73,20 @@ impl<I: IntoIterator<Item: Member>> Members<Iterated> for I {
     fn into_children(self, made_at: &'static Location<'static>) -> <Self::Values as Gathered>::Children {
         // Code of users runs while members are made: all are there before the first is turned into what it stands for.
         let members: Vec<I::Item> = self.into_iter().collect();
-        members.into_iter().map(|member| member.into_outcome(made_at)).collect()
+        members.into_iter().map(|member| Part::of(member.into_outcome(made_at))).collect()
     }
 }
 
 impl<T> Gathered for Vec<T> {
     type Results = Vec<Result<T, JoinError>>;
-    type Children = Vec<Child<T>>;
+    type Children = Vec<Part<T>>;
 
     fn for_each<'a>(children: &'a Self::Children, f: &mut dyn FnMut(&'a dyn Outcome)) {
         children.iter().for_each(|child| f(&**child));
+    }
+
+    fn release(children: &mut Self::Children, parts: &mut Released) {
+        children.iter_mut().for_each(|child| child.release(parts));
     }
 
     fn take(children: &Self::Children) -> Option<Self> {
@@ -124,16 +129,20 @@ macro_rules! tuples {
                 self,
                 made_at: &'static Location<'static>,
             ) -> <Self::Values as Gathered>::Children {
-                ($(self.$index.into_outcome(made_at),)+)
+                ($(Part::of(self.$index.into_outcome(made_at)),)+)
             }
         }
 
         impl<$($Value),+> Gathered for ($($Value,)+) {
             type Results = ($(Result<$Value, JoinError>,)+);
-            type Children = ($(Child<$Value>,)+);
+            type Children = ($(Part<$Value>,)+);
 
             fn for_each<'a>(children: &'a Self::Children, f: &mut dyn FnMut(&'a dyn Outcome)) {
                 $(f(&*children.$index);)+
+            }
+
+            fn release(children: &mut Self::Children, parts: &mut Released) {
+                $(children.$index.release(parts);)+
             }
 
             #[allow(non_snake_case, reason = "named for their types")]

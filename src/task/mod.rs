@@ -31,7 +31,7 @@ mod wait_for;
 
 pub use any_scope::{AnyScope, ScopedRemoteJoinHandle};
 pub use as_completed::{AsCompleted, as_completed};
-pub use awaitable::{Awaitable, DoneCallback};
+pub use awaitable::{Awaitable, Done, DoneCallback};
 pub use builder::Builder;
 pub use call::{CallHandle, call_at, call_later, call_soon};
 pub use cancel::{Cancelled, catch_cancelled, finally, no_cancel, no_switch};

@@ -6,11 +6,13 @@
 use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::fmt;
+use std::mem::needs_drop;
 use std::panic::Location;
 use std::rc::Rc;
 
 use super::awaitable::{Awaitable, Sealed};
 use super::join::JoinError;
+use crate::coroutine;
 use crate::runtime::completion::Completion;
 use crate::runtime::outcome::{Outcome, OutcomeOf};
 use crate::runtime::report;
@@ -186,7 +188,7 @@ impl<T> Outcome for Record<T> {
         self.observed.set(true);
     }
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn describe(&self, _level: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "a promise made at {}", self.made_at)
     }
 }
@@ -208,12 +210,24 @@ impl<T> Drop for Record<T> {
         {
             report::unobserved_outcome(format!("a promise made at {}", self.made_at), failure);
         }
+        if needs_drop::<T>() {
+            // As in a task: it may own another promise with such a value.
+            let result = self.result.take();
+            coroutine::grow_to_drop(|| drop(result));
+        }
     }
 }
 
 impl<T> Sealed<T> for Promise<T> {
     fn outcome_of(&self) -> &dyn OutcomeOf<T> {
         &*self.record
+    }
+
+    fn shared(&self) -> Rc<dyn OutcomeOf<T>>
+    where
+        Self: 'static,
+    {
+        self.record.clone()
     }
 }
 

@@ -59,6 +59,13 @@ impl<T> Sealed<T> for ScopedJoinHandle<'_, T> {
     fn outcome_of(&self) -> &dyn OutcomeOf<T> {
         self.handle.outcome_of()
     }
+
+    fn shared(&self) -> Rc<dyn OutcomeOf<T>>
+    where
+        Self: 'static,
+    {
+        self.handle.record()
+    }
 }
 
 impl<T> Awaitable for ScopedJoinHandle<'_, T> {

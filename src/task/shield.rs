@@ -1,7 +1,8 @@
 //! Waiting for something without cancelling it: `asyncio.shield`.
 //!
 //! The shield is a result of its own, which ends as the inner one does, one tick later, or is cancelled by itself. The value stays in
-//! the inner one. Where that has ended before, it is the inner one that is waited for.
+//! the inner one, or, where that is a shield too, in what is behind all of them, which each knows: a value that is taken does not go
+//! through a long chain of shields. Where the inner one has ended before, so has the shield.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -10,11 +11,13 @@ use std::rc::Rc;
 
 use super::awaitable::{Awaitable, Sealed};
 use super::join::JoinError;
-use super::latch::told;
+use super::latch::in_run;
 use super::member::Member;
-use crate::runtime::callback::Callback;
+use crate::runtime::callback::{Callback, Listener};
 use crate::runtime::completion::Completion;
-use crate::runtime::outcome::{Outcome, OutcomeOf, call_at_end};
+use crate::runtime::outcome::{
+    LEVELS_MAX, Outcome, OutcomeOf, Part, Released, call_at_end, note_parts_observed,
+};
 use crate::runtime::task::Failure;
 
 /// Protects a result from the cancellation of those who wait for it: `asyncio.shield`.
@@ -45,16 +48,16 @@ use crate::runtime::task::Failure;
 #[track_caller]
 pub fn shield<M: Member>(member: M) -> Shield<M::Value> {
     let inner = member.into_outcome(Location::caller());
-    let outer = (!inner.completion().is_done()).then(|| {
+    let source = inner.shielded().unwrap_or_else(|| Rc::clone(&inner));
+    let record = if inner.completion().is_done() {
+        Record { source: Part::of(source), outer: Outer::ended(inner.failure()), watched: None }
+    } else {
         let outer = Rc::new(Outer::default());
-        let ends = Rc::clone(&outer);
-        let callback = told("shield", move |failure| {
-            ends.end(failure);
-        });
+        let callback = in_run("shield", |scheduler| Callback::telling(scheduler, outer.clone()));
         call_at_end(&*inner, &callback);
-        (outer, callback)
-    });
-    Shield { record: Rc::new(Record { inner, outer }) }
+        Record { source: Part::of(source), outer, watched: Some((Part::of(inner), callback)) }
+    };
+    Shield { record: Rc::new(record) }
 }
 
 /// What [`shield`] gives: ends as what is shielded does, and may be cancelled by itself.
@@ -63,9 +66,11 @@ pub struct Shield<T> {
 }
 
 struct Record<T> {
-    inner: Rc<dyn OutcomeOf<T>>,
-    /// None where the inner one had ended at the beginning. The callback waits for the end of the inner one.
-    outer: Option<(Rc<Outer>, Rc<Callback>)>,
+    /// What has the value: no shield.
+    source: Part<T>,
+    outer: Rc<Outer>,
+    /// The inner one, which may be a shield, and what waits for its end. None where it had ended at the beginning.
+    watched: Option<(Part<T>, Rc<Callback>)>,
 }
 
 /// Knows nothing of the inner one, whose callback shares it.
@@ -76,6 +81,12 @@ struct Outer {
 }
 
 impl Outer {
+    fn ended(failure: Option<Failure>) -> Rc<Self> {
+        let outer = Outer::default();
+        outer.end(failure);
+        Rc::new(outer)
+    }
+
     /// Gives false when it has ended before.
     fn end(&self, failure: Option<Failure>) -> bool {
         let pending = !self.completion.is_done();
@@ -84,6 +95,16 @@ impl Outer {
             self.completion.complete(|| self.failure.borrow().clone());
         }
         pending
+    }
+}
+
+impl Listener for Outer {
+    fn completion(&self) -> &Completion {
+        &self.completion
+    }
+
+    fn hear(&self, failure: Option<Failure>) {
+        self.end(failure);
     }
 }
 
@@ -118,40 +139,64 @@ impl<T> fmt::Debug for Shield<T> {
     }
 }
 
+impl<T> Record<T> {
+    /// Nobody has it any more, or it has ended: the inner one does not tell it of its end, unless there is somebody who is to hear of
+    /// its own.
+    fn leave(&self) {
+        // Else something that goes on for long would collect what is left of all its shields.
+        if let Some((inner, callback)) = &self.watched
+            && !self.outer.completion.is_done()
+            && self.outer.completion.is_unheeded()
+        {
+            inner.completion().forget(callback);
+        }
+    }
+}
+
 impl<T> Outcome for Record<T> {
     fn completion(&self) -> &Completion {
-        match &self.outer {
-            Some((outer, _)) => &outer.completion,
-            None => self.inner.completion(),
-        }
+        &self.outer.completion
     }
 
     fn cancel(&self) -> bool {
-        let Some((outer, callback)) = &self.outer else { return false };
-        let cancelled = outer.end(Some(Failure::Cancelled));
+        let Some((inner, callback)) = &self.watched else { return false };
+        let cancelled = self.outer.end(Some(Failure::Cancelled));
         if cancelled {
-            self.inner.completion().forget(callback);
+            inner.completion().forget(callback);
         }
         cancelled
     }
 
     fn failure(&self) -> Option<Failure> {
-        match &self.outer {
-            Some((outer, _)) => outer.failure.borrow().clone(),
-            None => self.inner.failure(),
-        }
+        self.outer.failure.borrow().clone()
     }
 
     fn note_observed(&self) {
+        note_parts_observed(self);
+    }
+
+    fn for_each_part<'a>(&'a self, f: &mut dyn FnMut(&'a dyn Outcome)) {
         // What goes on after the shield was cancelled is not seen through it.
-        if self.inner.completion().is_done() {
-            self.inner.note_observed();
+        if self.source.completion().is_done() {
+            f(&*self.source);
         }
     }
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn release(&mut self, parts: &mut Released) {
+        self.leave();
+        self.source.release(parts);
+        if let Some((mut inner, callback)) = self.watched.take() {
+            inner.release(parts);
+            drop(callback);
+        }
+    }
+
+    fn describe(&self, level: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if level == LEVELS_MAX {
+            return f.write_str("a shield");
+        }
         f.write_str("a shield of ")?;
-        self.inner.describe(f)
+        self.source.describe(level + 1, f)
     }
 }
 
@@ -162,30 +207,35 @@ impl<T> OutcomeOf<T> for Record<T> {
         }
         match self.failure() {
             Some(failure) => Some(Err(failure)),
-            None => self.inner.take(),
+            None => self.source.take(),
         }
     }
 
     fn put(&self, value: T) {
-        self.inner.put(value);
+        self.source.put(value);
+    }
+
+    fn shielded(&self) -> Option<Rc<dyn OutcomeOf<T>>> {
+        Some(self.source.share())
     }
 }
 
 impl<T> Drop for Record<T> {
     fn drop(&mut self) {
-        // Else something that goes on for long would collect what is left of all its shields.
-        if let Some((outer, callback)) = &self.outer
-            && !outer.completion.is_done()
-            && outer.completion.is_unheeded()
-        {
-            self.inner.completion().forget(callback);
-        }
+        self.leave();
     }
 }
 
 impl<T> Sealed<T> for Shield<T> {
     fn outcome_of(&self) -> &dyn OutcomeOf<T> {
         &*self.record
+    }
+
+    fn shared(&self) -> Rc<dyn OutcomeOf<T>>
+    where
+        Self: 'static,
+    {
+        self.record.clone()
     }
 }
 

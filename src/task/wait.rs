@@ -150,6 +150,6 @@ fn wait_for_ends<H: Awaitable>(handles: &[H], when: ReturnWhen, timeout: Option<
             ReturnWhen::FirstException => "the first error of ",
             ReturnWhen::AllCompleted => "all of ",
         })?;
-        name_pending(outcomes.iter().copied(), f)
+        name_pending(outcomes.iter().copied(), 0, f)
     });
 }

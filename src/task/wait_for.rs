@@ -160,7 +160,7 @@ fn cancel_and_wait(outcome: &(impl Outcome + ?Sized)) {
     outcome.cancel();
     latch.wait(&|f: &mut fmt::Formatter<'_>| {
         f.write_str("the end of ")?;
-        outcome.describe(f)?;
+        outcome.describe(0, f)?;
         f.write_str(", which it has cancelled")
     });
 }

@@ -34,6 +34,7 @@
 //! | an exception out of `run` | what `main` returns; [`RunError`](crate::RunError) of `Runner::run` where there is no value |
 //! | the tasks that are left when `main` ends | cancelled, awaited, and their errors reported, as there. Tasks that begin meanwhile are left alone, so that a clean-up may use them |
 //! | a task that catches its cancellation and goes on keeps `run` from ending | cancelled again after a while, and given up with a report in the end |
+//! | a task at the end of a chain of awaits is counted a request for each task of the chain, when all are cancelled at the end | counted for itself and for those that await it directly: the end of a long chain takes no square of its length |
 //! | `run` inside of a run: an error | the same, as a panic of `run` and an error of `Runner::run` |
 //!
 //! # create_task, await
@@ -105,7 +106,7 @@
 //! | `task.result()` | `join()`, which doesn't wait for a task that has ended |
 //! | `task.exception()` | [`task.outcome()`](crate::task::Awaitable::outcome): `None` while it runs |
 //! | `task.done()`, `task.cancelled()` | [`is_finished`](crate::JoinHandle::is_finished), [`is_cancelled`](crate::task::Awaitable::is_cancelled) |
-//! | `task.add_done_callback(f)`, `remove_done_callback` | [`on_done`](crate::task::Awaitable::on_done), [`remove_done_callback`](crate::task::Awaitable::remove_done_callback): the callback has no argument, it captures what it needs |
+//! | `task.add_done_callback(f)`, `remove_done_callback` | [`on_done`](crate::task::Awaitable::on_done), [`remove_done_callback`](crate::task::Awaitable::remove_done_callback): the function is given what has ended, and asks it for `outcome()` or `join()` |
 //! | `task.cancel()` | [`task.cancel()`](crate::JoinHandle::cancel); without a message |
 //! | `task.cancelling()`, `task.uncancel()` | [`cancelling`](crate::TaskHandle::cancelling), [`uncancel`](crate::TaskHandle::uncancel) |
 //! | `task.get_name()`, `task.set_name(n)` | [`TaskHandle::name`](crate::TaskHandle::name), [`set_name`](crate::TaskHandle::set_name) |

@@ -124,6 +124,16 @@ impl Jobs {
         self.counts.any_of(&[Kind::Owning, Kind::Lending, Kind::Awaited])
     }
 
+    /// How many there are.
+    pub(in crate::runtime) fn count(&self) -> usize {
+        self.counts.tickets.iter().map(|tickets| tickets.load(Ordering::SeqCst)).sum()
+    }
+
+    /// Whether this is a fork of the process, in which nothing of this ever ends.
+    pub(in crate::runtime) fn are_forked(&self) -> bool {
+        self.counts.process != std::process::id()
+    }
+
     /// Waits until all calls are over.
     pub(in crate::runtime) fn drain(&self) {
         self.wait_for(&[Kind::Owning, Kind::Lending]);
@@ -135,7 +145,7 @@ impl Jobs {
     }
 
     fn wait_for(&self, kinds: &[Kind]) {
-        if self.counts.any_of(kinds) && self.counts.process == std::process::id() {
+        if self.counts.any_of(kinds) && !self.are_forked() {
             let looking = lock(&self.counts.looking);
             drop(self.counts.none_left.wait_while(looking, |()| self.counts.any_of(kinds)));
         }

@@ -15,6 +15,9 @@
 //! is borrowed. A cancellation of a call that runs is kept until it is done, so that the run goes on meanwhile. What is left
 //! by any other unwind, of which there should be none, blocks its thread until the function has returned.
 //!
+//! In a fork of the process no thread has the function: what it borrows there is a copy that nobody uses. So a cancellation
+//! of a call that was under way ends it at once, and nothing waits for it.
+//!
 //! A task may also never come back from the call: its run has ended without it, or it is given up. Its stack stays, but what a
 //! thread-local has lent it goes with the thread. So no run comes back to its caller while such a call is under way
 //! (`Entered`), whatever becomes of the task.
@@ -142,6 +145,14 @@ impl<F: FnOnce() -> T + Send, T: Send> Work for Job<F, T> {
 /// Waits for a job, and does not go before its end.
 struct Unblocking<F, T> {
     job: Arc<Job<F, T>>,
+    /// The one whose thread has the job.
+    process: u32,
+}
+
+impl<F, T> Unblocking<F, T> {
+    fn is_forked(&self) -> bool {
+        self.process != std::process::id()
+    }
 }
 
 impl<T: Send, F: FnOnce() -> T + Send> Unblocking<F, T> {
@@ -154,7 +165,7 @@ impl<T: Send, F: FnOnce() -> T + Send> Unblocking<F, T> {
         let stage = Stage::Queued(f, sender, ticket);
         let job = Arc::new(Job { stage: Mutex::new(stage), done: Condvar::new(), waiter: Mutex::new(None) });
         // From here on its destructor sees to it that nothing is left behind.
-        let unblocking = Unblocking { job: Arc::clone(&job) };
+        let unblocking = Unblocking { job: Arc::clone(&job), process: std::process::id() };
         let work: Arc<dyn Work + '_> = job;
         // SAFETY: only the lifetime changes. `unblocking` is not gone before the stage is OVER, and then nothing that is borrowed is left
         // in the job, nor touched by the thread that has it. The rest is the caller's promise.
@@ -204,6 +215,7 @@ impl<F, T> Operation for Unblocking<F, T> {
                 *stage = Stage::TakenBack(f);
                 CancelWait::Unwind
             }
+            Stage::Running if self.is_forked() => CancelWait::Unwind,
             other => {
                 *stage = other;
                 CancelWait::TooLate
@@ -219,7 +231,7 @@ impl<F, T> Operation for Unblocking<F, T> {
 impl<F, T> Drop for Unblocking<F, T> {
     fn drop(&mut self) {
         let stage = lock(&self.job.stage);
-        let is_running = |stage: &mut Stage<F, T>| matches!(stage, Stage::Running);
+        let is_running = |stage: &mut Stage<F, T>| matches!(stage, Stage::Running) && !self.is_forked();
         let mut stage = self.job.done.wait_while(stage, is_running).unwrap_or_else(PoisonError::into_inner);
         let left = std::mem::replace(&mut *stage, Stage::Over);
         drop(stage);

@@ -346,7 +346,7 @@ impl Outcome for RemoteTask {
         Some(&self.core)
     }
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn describe(&self, _level: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.describe_itself())
     }
 }

@@ -84,7 +84,8 @@ pub use settings::RuntimeBuilder;
 ///
 /// A forked process has only the thread that has called `fork`, and locks may be held there by threads that it does not have. `fork` is
 /// for calling `exec` right after. A child that goes on in a task all the same gets its own worker's tasks only; its run
-/// ends without the others', and without waiting for blocking calls, which go on in the parent alone. The two share the system's list
+/// ends without the others', and without waiting for blocking calls, which go on in the parent alone; a main task that waits for one there is at
+/// a deadlock. The two share the system's list
 /// of what I/O is waited for: the child must not use or drop any of the parent's.
 ///
 /// # Examples

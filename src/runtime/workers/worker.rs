@@ -100,8 +100,11 @@ impl<'a> Worker<'a> {
         let scheduler = &self.runner.scheduler;
         let mut pass = Pass::of(scheduler, &tasks);
         if !pass.end(|| turn(self)) {
-            let left = pass.left();
-            self.given_up.extend(left.iter().map(|task| task.core().key.get()));
+            for task in pass.left() {
+                self.given_up.push(task.core().key.get());
+                // Else its worker would never sleep, and the others would not learn that nothing can happen any more.
+                scheduler.stop(task.core());
+            }
         }
     }
 

@@ -187,7 +187,7 @@ fn call_when_done(world: &Rc<World>, slot: &Slot, tag: &str) {
     let number = world.watched.borrow().len();
     world.watched.borrow_mut().push(slot.clone());
     let (world, tag) = (Rc::clone(world), tag.to_owned());
-    slot.end().on_done(move || {
+    slot.end().on_done(move |_| {
         let outcome = world.watched.borrow()[number].outcome();
         world.log(&format!("callback {tag} {outcome}"));
     });
