@@ -1,3 +1,5 @@
+//! Tests of the inbox, with the reactor.
+
 use super::super::reactor::Reactor;
 use super::*;
 use std::sync::mpsc;
