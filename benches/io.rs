@@ -18,7 +18,7 @@ use cede::io::{StreamReader, StreamWriter};
 use cede::net::{Shutdown, TcpListener, TcpStream};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
-const SIZES: &[usize] = &[16, 1 << 10, 16 << 10, 64 << 10];
+const SIZES: &[usize] = &[16, 1 << 10, 16 << 10, 32 << 10, 64 << 10, 256 << 10];
 
 /// How messages are read and written.
 struct Way {

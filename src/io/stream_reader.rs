@@ -8,6 +8,22 @@
 //! Every operation reads into `room` until the buffer holds what it wants, and only then takes it. So one that is cancelled, or
 //! fails, has lost nothing: what it had read is in the buffer, and the next one begins with it.
 //!
+//! # What is not copied
+//!
+//! A message that is small is copied out, and the system is asked for more than it, so that it may bring the next ones. One that is
+//! large would be copied for nothing:
+//!
+//! | wanted | it comes |
+//! |---|---|
+//! | all that the storage holds, and that fills most of it | as the storage; the next one is made when there is something to read |
+//! | a large number of bytes that are not here yet | in a vector of its own, into which no byte is read that isn't wanted |
+//! | bytes into a large buffer of the caller | straight into it |
+//!
+//! What is read into such a vector, and was not all there, becomes the storage ([`Gathering`]), and so is in the buffer again.
+//!
+//! How much room a read gets is earned: a stream that has filled its room gets twice as much the next time, up to a bound. What a peer
+//! only claims to send makes nothing grow.
+//!
 //! asyncio's reader is fed by its transport while nobody reads, up to twice the limit. This one asks its stream when it
 //! needs something, and the system's buffer holds the rest: so [`at_eof`](StreamReader::at_eof) knows only what a read has found.
 //!
@@ -27,8 +43,17 @@ const LIMIT: usize = 64 << 10;
 /// How much room a buffer begins with; it doubles when it is full.
 const ROOM_MIN: usize = 8 << 10;
 
+/// How much room a stream can earn for its buffer by filling it, where no operation wants more.
+const ROOM_EARNED_MAX: usize = 64 << 10;
+
 /// A buffer that has grown beyond this is given back when it is empty.
 const KEPT_MAX: usize = 128 << 10;
+
+/// From here on a copy costs more than memory that is new.
+const LARGE_MIN: usize = 16 << 10;
+
+/// How much a message may begin with that is gathered in a vector of its own, if one before it was as large.
+const GATHERED_FIRST_MAX: usize = 1 << 20;
 
 /// Reads lines, messages of known length, and texts up to a separator: asyncio's `StreamReader`, over any [`Read`].
 ///
@@ -73,6 +98,10 @@ pub struct StreamReader<R> {
     storage: Vec<u8>,
     start: usize,
     end: usize,
+    /// How much room the storage gets when it is made.
+    room: usize,
+    /// How large a message that was gathered has been.
+    gathered: usize,
     limit: usize,
     at_end: bool,
     broken: Option<io::Error>,
@@ -96,8 +125,17 @@ impl<R> StreamReader<R> {
     ///
     /// Panics when it is 0.
     pub fn with_limit(inner: R, limit: usize) -> Self {
-        let mut reader =
-            StreamReader { inner, storage: Vec::new(), start: 0, end: 0, limit, at_end: false, broken: None };
+        let mut reader = StreamReader {
+            inner,
+            storage: Vec::new(),
+            start: 0,
+            end: 0,
+            room: ROOM_MIN,
+            gathered: ROOM_MIN,
+            limit,
+            at_end: false,
+            broken: None,
+        };
         reader.set_limit(limit);
         reader
     }
@@ -144,15 +182,39 @@ impl<R> StreamReader<R> {
     }
 
     /// The stream, and what was read from it and not been taken.
-    pub fn into_parts(self) -> (R, Vec<u8>) {
-        let buffered = self.buffer().to_vec();
+    pub fn into_parts(mut self) -> (R, Vec<u8>) {
+        let buffered = self.take(self.buffer().len());
         (self.inner, buffered)
     }
 
+    /// The first so many bytes of the buffer, for the caller to keep.
     fn take(&mut self, length: usize) -> Vec<u8> {
+        let is_whole = self.start == 0 && length == self.end;
+        if is_whole && length >= LARGE_MIN && length >= self.storage.len() / 4 * 3 {
+            return self.take_storage();
+        }
         let taken = self.buffer()[..length].to_vec();
         self.pass(length);
         taken
+    }
+
+    /// The storage with what is in it, which begins at its start.
+    fn take_storage(&mut self) -> Vec<u8> {
+        debug_assert!(self.start == 0, "bytes that were taken are handed out again");
+        let mut taken = std::mem::take(&mut self.storage);
+        taken.truncate(self.end);
+        self.end = 0;
+        taken
+    }
+
+    /// All that is in the buffer, at the end of the stream, where nothing more is going to be read.
+    fn take_rest(&mut self) -> Vec<u8> {
+        if self.start > 0 || self.end < LARGE_MIN {
+            return self.take(self.buffer().len());
+        }
+        let mut rest = self.take_storage();
+        rest.shrink_to_fit();
+        rest
     }
 
     /// The first so many bytes of the buffer have been taken.
@@ -169,6 +231,9 @@ impl<R> StreamReader<R> {
 
     /// Sees to it that there is room in the storage.
     fn make_room(&mut self) {
+        if self.end == 0 {
+            self.grow(self.room);
+        }
         if self.end < self.storage.len() {
             return;
         }
@@ -182,7 +247,10 @@ impl<R> StreamReader<R> {
 
     fn grow(&mut self, length: usize) {
         let length = length.max(ROOM_MIN);
-        if length > self.storage.len() {
+        if length > self.storage.len() && self.end == 0 {
+            // The system may have zeros at hand.
+            self.storage = vec![0; length];
+        } else if length > self.storage.len() {
             self.storage.resize(length, 0);
         }
     }
@@ -190,9 +258,10 @@ impl<R> StreamReader<R> {
     /// Puts bytes that were read already before those in the buffer, which is empty.
     fn put_back(&mut self, bytes: &[u8]) {
         debug_assert!(self.start == self.end, "bytes are put back where others are in between");
-        (self.start, self.end) = (0, bytes.len());
+        (self.start, self.end) = (0, 0);
         self.grow(bytes.len());
         self.storage[..bytes.len()].copy_from_slice(bytes);
+        self.end = bytes.len();
     }
 }
 
@@ -231,8 +300,37 @@ impl<R: Read> StreamReader<R> {
         self.make_room();
         let room = &mut self.storage[self.end..];
         let length = Self::read_stream(&mut self.inner, &mut self.broken, &mut self.at_end, room)?;
+        if length == room.len() {
+            self.room = (self.storage.len() * 2).min(ROOM_EARNED_MAX);
+        }
         self.end += length;
         Ok(length)
+    }
+
+    /// So many bytes, of which the buffer has only the first, in a vector of their own.
+    fn gather(&mut self, length: usize) -> Result<Vec<u8>, ReadExactlyError> {
+        let first = length.min(self.gathered.max(self.buffer().len() + ROOM_MIN));
+        let mut gathering = Gathering { bytes: vec![0; first], filled: self.buffer().len(), reader: self };
+        let Gathering { reader, bytes, filled } = &mut gathering;
+        bytes[..*filled].copy_from_slice(reader.buffer());
+        reader.pass(*filled);
+        while *filled < length {
+            if *filled == bytes.len() {
+                let more = length.min(2 * bytes.len());
+                bytes.reserve_exact(more - bytes.len());
+                bytes.resize(more, 0);
+            }
+            let room = &mut bytes[*filled..];
+            let read = Self::read_stream(&mut reader.inner, &mut reader.broken, &mut reader.at_end, room)?;
+            if read == 0 {
+                drop(gathering);
+                let partial = self.take_rest();
+                return Err(IncompleteReadError { partial, expected: Some(length) }.into());
+            }
+            *filled += read;
+        }
+        reader.gathered = length.clamp(reader.gathered, GATHERED_FIRST_MAX.max(reader.gathered));
+        Ok(std::mem::take(bytes))
     }
 
     /// The next bytes, `most` at most, as soon as there are any; none at the end: `read(n)`.
@@ -267,7 +365,7 @@ impl<R: Read> StreamReader<R> {
     /// Those of the stream. What was read before stays in the buffer.
     pub fn read_to_eof(&mut self) -> io::Result<Vec<u8>> {
         while self.pull()? > 0 {}
-        Ok(self.take(self.buffer().len()))
+        Ok(self.take_rest())
     }
 
     /// So many bytes, no less.
@@ -294,9 +392,12 @@ impl<R: Read> StreamReader<R> {
     /// # Ok::<_, std::io::Error>(())
     /// ```
     pub fn readexactly(&mut self, length: usize) -> Result<Vec<u8>, ReadExactlyError> {
+        if length >= LARGE_MIN && self.buffer().len() < length {
+            return self.gather(length);
+        }
         while self.buffer().len() < length {
             if self.pull()? == 0 {
-                let partial = self.take(self.buffer().len());
+                let partial = self.take_rest();
                 return Err(IncompleteReadError { partial, expected: Some(length) }.into());
             }
         }
@@ -387,7 +488,7 @@ impl<R: Read> StreamReader<R> {
                 }
             }
             if self.pull()? == 0 {
-                let partial = self.take(self.buffer().len());
+                let partial = self.take_rest();
                 return Err(IncompleteReadError { partial, expected: None }.into());
             }
         }
@@ -479,6 +580,23 @@ impl<'a, R: Read> IntoIterator for &'a mut StreamReader<R> {
     }
 }
 
+/// What a `readexactly` has read into a vector of its own, which becomes the storage of the reader unless all was there.
+struct Gathering<'a, R> {
+    reader: &'a mut StreamReader<R>,
+    /// Taken out when it is full.
+    bytes: Vec<u8>,
+    filled: usize,
+}
+
+impl<R> Drop for Gathering<'_, R> {
+    fn drop(&mut self) {
+        if !self.bytes.is_empty() {
+            self.reader.storage = std::mem::take(&mut self.bytes);
+            (self.reader.start, self.reader.end) = (0, self.filled);
+        }
+    }
+}
+
 /// What a `read_exact` has read into the buffer of its caller, which goes back into that of the reader unless all was there.
 struct Partial<'a, R> {
     reader: &'a mut StreamReader<R>,
@@ -497,7 +615,7 @@ impl<R> Drop for Partial<'_, R> {
 impl<R: Read> Read for StreamReader<R> {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
         if self.buffer().is_empty() {
-            if target.len() >= self.storage.len().max(ROOM_MIN) {
+            if target.len() >= self.storage.len().clamp(ROOM_MIN, LARGE_MIN) {
                 return Self::read_stream(&mut self.inner, &mut self.broken, &mut self.at_end, target);
             }
             if !target.is_empty() {
