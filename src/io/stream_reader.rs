@@ -16,7 +16,7 @@
 //! | wanted | it comes |
 //! |---|---|
 //! | all that the storage holds, and that fills most of it | as the storage; the next one is made when there is something to read |
-//! | a large number of bytes that are not here yet | in a vector of its own, into which no byte is read that isn't wanted |
+//! | a large number of bytes that are not here yet | in a vector of its own, with a little room more: a read that doesn't fill it has emptied the stream, which saves the next one |
 //! | bytes into a large buffer of the caller | straight into it |
 //!
 //! What is read into such a vector, and was not all there, becomes the storage ([`Gathering`]), and so is in the buffer again.
@@ -51,6 +51,9 @@ const KEPT_MAX: usize = 128 << 10;
 
 /// From here on a copy costs more than memory that is new.
 const LARGE_MIN: usize = 16 << 10;
+
+/// How much more room a vector has than the message that is gathered in it.
+const MORE_ROOM: usize = 64;
 
 /// How much a message may begin with that is gathered in a vector of its own, if one before it was as large.
 const GATHERED_FIRST_MAX: usize = 1 << 20;
@@ -259,6 +262,9 @@ impl<R> StreamReader<R> {
     fn put_back(&mut self, bytes: &[u8]) {
         debug_assert!(self.start == self.end, "bytes are put back where others are in between");
         (self.start, self.end) = (0, 0);
+        if bytes.is_empty() {
+            return;
+        }
         self.grow(bytes.len());
         self.storage[..bytes.len()].copy_from_slice(bytes);
         self.end = bytes.len();
@@ -309,14 +315,15 @@ impl<R: Read> StreamReader<R> {
 
     /// So many bytes, of which the buffer has only the first, in a vector of their own.
     fn gather(&mut self, length: usize) -> Result<Vec<u8>, ReadExactlyError> {
-        let first = length.min(self.gathered.max(self.buffer().len() + ROOM_MIN));
+        let whole = length.saturating_add(MORE_ROOM);
+        let first = whole.min(self.gathered.max(self.buffer().len() + ROOM_MIN));
         let mut gathering = Gathering { bytes: vec![0; first], filled: self.buffer().len(), reader: self };
         let Gathering { reader, bytes, filled } = &mut gathering;
         bytes[..*filled].copy_from_slice(reader.buffer());
         reader.pass(*filled);
         while *filled < length {
             if *filled == bytes.len() {
-                let more = length.min(2 * bytes.len());
+                let more = whole.min(2 * bytes.len());
                 bytes.reserve_exact(more - bytes.len());
                 bytes.resize(more, 0);
             }
@@ -329,8 +336,13 @@ impl<R: Read> StreamReader<R> {
             }
             *filled += read;
         }
-        reader.gathered = length.clamp(reader.gathered, GATHERED_FIRST_MAX.max(reader.gathered));
-        Ok(std::mem::take(bytes))
+        reader.gathered = reader.gathered.max(whole.min(GATHERED_FIRST_MAX));
+        bytes.truncate(*filled);
+        let mut bytes = std::mem::take(bytes);
+        // The beginning of what comes next.
+        reader.put_back(&bytes[length..]);
+        bytes.truncate(length);
+        Ok(bytes)
     }
 
     /// The next bytes, `most` at most, as soon as there are any; none at the end: `read(n)`.

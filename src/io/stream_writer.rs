@@ -14,9 +14,9 @@
 //!
 //! What is sent is taken off at once, so that a send which is cancelled or fails leaves exactly what was not sent.
 //!
-//! A large piece, which is as long as half of the high mark, is not gathered but sent, together with what is held: gathering is there to
-//! make one call of many, and such a piece would be copied for a call that has to be made anyway. What the system has not taken of it
-//! is held as always, when it is no more than the low mark.
+//! A large piece, which is as long as the low mark, is not gathered but sent, together with what is held: gathering is there to make one
+//! call of many, and such a piece would be copied for a call that has to be made anyway. What the system has not taken of it is held as
+//! always, when it is no more than the low mark.
 //!
 //! Rejected: a task in the background that sends (it would need streams that it owns, and `write` would have an error that belongs to an
 //! earlier one); to let `drain` leave what is below the low mark (a question that is short would never be asked).
@@ -41,8 +41,8 @@ const LARGE_MIN: usize = 16 << 10;
 /// `write(data)`, which never waits, is [`write_nowait`](Self::write_nowait).
 ///
 /// **Nothing is sent in the background.** asyncio sends what was written even if nobody drains; here the writer holds
-/// it, up to the high-water mark of 64 KiB. So drain before waiting for an answer. Only a piece that is half as long as that mark, or
-/// longer, is not worth holding, and is sent at once.
+/// it, up to the high-water mark of 64 KiB. So drain before waiting for an answer. Only a piece that is as long as the low-water mark
+/// (and 16 KiB) is not worth holding, and is sent at once.
 ///
 /// Dropping a writer sends what it holds, and nobody hears of an error; where the thread is unwinding, as in a task that was cancelled, it
 /// sends nothing. [`close`](Self::close) is the way to know.
@@ -211,7 +211,7 @@ impl<W: Write> StreamWriter<W> {
     }
 
     fn is_large(&self, length: usize) -> bool {
-        length >= LARGE_MIN.max(self.high / 2)
+        length >= LARGE_MIN.max(self.low)
     }
 
     fn held(&self) -> &[u8] {
@@ -351,7 +351,7 @@ impl<W: Write> Drop for Unsent<'_, W> {
 }
 
 impl<W: Write> Write for StreamWriter<W> {
-    /// Takes bytes, and sends where that would be more than the high-water mark, or they are half as many. Where it fails or is
+    /// Takes bytes, and sends where that would be more than the high-water mark, or they are many. Where it fails or is
     /// cancelled, it has taken none.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.check()?;
@@ -372,7 +372,7 @@ impl<W: Write> Write for StreamWriter<W> {
         Ok(bytes.len())
     }
 
-    /// Takes all bytes, and sends where that would be more than the high-water mark, or they are half as many. Where sending fails or is
+    /// Takes all bytes, and sends where that would be more than the high-water mark, or they are many. Where sending fails or is
     /// cancelled, what was not sent is in the buffer.
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.check()?;

@@ -7,6 +7,15 @@
 use std::os::fd::BorrowedFd;
 
 use rustix::io::Errno;
+use rustix::process::Pid;
+
+/// The group of a process. None where it has gone, and where that group is one that this process can't see: in a container it may have begun
+/// outside.
+pub(super) fn of(process: Pid) -> Option<Pid> {
+    // SAFETY: has no preconditions.
+    let group = unsafe { libc::getpgid(process.as_raw_nonzero().get()) };
+    if group > 0 { Pid::from_raw(group) } else { None }
+}
 
 /// Sends a signal to the group whose leader the descriptor stands for; 0 asks whether anybody is in it.
 ///

@@ -136,7 +136,7 @@ impl Life {
     /// Whether it leads a process group, as it was started, and that is not the group of this process. It has not been waited for.
     pub(super) fn leads_group(&self) -> bool {
         let pid = self.state().pid();
-        rustix::process::getpgid(Some(pid)).is_ok_and(|group| group == pid)
+        group::of(pid) == Some(pid)
     }
 
     /// Sends a signal to all that are in the group that it leads, or asks (`None`) whether anybody is. Gives whether anybody was.
@@ -151,11 +151,11 @@ impl Life {
         trust: Number,
     ) -> io::Result<bool> {
         let signal = number.map(|number| self.checked(number)).transpose()?;
-        let mut state = self.state();
+        let state = self.state();
         let by_descriptor = pidfd.map(|pidfd| group::signal_by_descriptor(pidfd, number.unwrap_or(0)));
         let sent = match by_descriptor {
             Some(sent) if !matches!(sent, Err(Errno::INVAL | Errno::NOSYS)) => sent,
-            _ if trust == Number::MayBeAnothers && state.look()?.is_some() => {
+            _ if trust == Number::MayBeAnothers && !state.has_its_number() => {
                 let message = format!(
                     "can't send a signal to the group of {self}, which has ended: its number may be another's by now. \
                      Signal the group before waiting for its leader, or use Linux 6.9 or later"
@@ -236,6 +236,12 @@ impl State {
 
     fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
+    }
+
+    /// Whether it is there, or its status is, so that nobody else can have its number.
+    fn has_its_number(&self) -> bool {
+        let peek = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        self.end.is_none() && rustix::io::retry_on_intr(|| waitid(WaitId::Pid(self.pid()), peek)).is_ok()
     }
 }
 
