@@ -378,9 +378,12 @@ impl<W: Write> Write for StreamWriter<W> {
         self.check()?;
         let mut unsent = Unsent { writer: self, bytes };
         if unsent.writer.sends(bytes.len()) {
-            while unsent.writer.held().len() + unsent.bytes.len() > unsent.writer.low {
+            loop {
                 let sent = unsent.writer.send(unsent.bytes)?;
                 unsent.bytes = &unsent.bytes[sent..];
+                if unsent.writer.held().len() + unsent.bytes.len() <= unsent.writer.low {
+                    break;
+                }
             }
         }
         Ok(())
