@@ -19,7 +19,7 @@
 //! | a large number of bytes that are not here yet | in a vector of its own, with a little room more: a read that doesn't fill it has emptied the stream, which saves the next one |
 //! | bytes into a large buffer of the caller | straight into it |
 //!
-//! What is read into such a vector, and was not all there, becomes the storage ([`Gathering`]), and so is in the buffer again.
+//! What is read into such a vector, and was not all there, becomes the storage (`gathering.rs`), and so is in the buffer again.
 //!
 //! How much room a read gets is earned: a stream that has filled its room gets twice as much the next time, up to a bound. What a peer
 //! only claims to send makes nothing grow.
@@ -30,10 +30,17 @@
 //! Rejected: to give a broken connection's error only once. The system forgets it as soon as it was told, and says "end" from then
 //! on; a loop that passes over an error would take a torn connection for one that was closed in order.
 
+mod gathering;
+mod iterators;
+
 use std::fmt;
 use std::io::{self, BufRead, Read};
 
+use gathering::Partial;
+pub use iterators::{Chunks, StreamLines};
+
 use super::failure::said_again;
+use super::read_spare::ReadSpare;
 use super::separators::{Separators, first_match};
 use super::stream_error::{IncompleteReadError, LimitOverrunError, ReadExactlyError, ReadUntilError};
 
@@ -51,12 +58,6 @@ const KEPT_MAX: usize = 128 << 10;
 
 /// From here on a copy costs more than memory that is new.
 const LARGE_MIN: usize = 16 << 10;
-
-/// How much more room a vector has than the message that is gathered in it.
-const MORE_ROOM: usize = 64;
-
-/// How much a message may begin with that is gathered in a vector of its own, if one before it was as large.
-const GATHERED_FIRST_MAX: usize = 1 << 20;
 
 /// Reads lines, messages of known length, and texts up to a separator: asyncio's `StreamReader`, over any [`Read`].
 ///
@@ -98,6 +99,7 @@ const GATHERED_FIRST_MAX: usize = 1 << 20;
 /// ```
 pub struct StreamReader<R> {
     inner: R,
+    fill: Option<Fill<R>>,
     storage: Vec<u8>,
     start: usize,
     end: usize,
@@ -110,10 +112,40 @@ pub struct StreamReader<R> {
     broken: Option<io::Error>,
 }
 
+/// How a stream reads into the room that a vector has.
+type Fill<R> = fn(&mut R, &mut Vec<u8>) -> io::Result<usize>;
+
 /// Whether an error says that a connection is broken, and so stays.
 fn is_broken(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
     matches!(error.kind(), ConnectionReset | ConnectionAborted | BrokenPipe | NotConnected)
+}
+
+/// A read, unless the stream has ended or is broken; notes that it has, or is.
+fn once(
+    broken: &mut Option<io::Error>,
+    at_end: &mut bool,
+    mut read: impl FnMut() -> io::Result<usize>,
+) -> io::Result<usize> {
+    if let Some(broken) = broken {
+        return Err(said_again(broken));
+    }
+    if *at_end {
+        return Ok(0);
+    }
+    loop {
+        match read() {
+            Ok(length) => {
+                *at_end = length == 0;
+                return Ok(length);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                *broken = is_broken(&error).then(|| said_again(&error));
+                return Err(error);
+            }
+        }
+    }
 }
 
 impl<R> StreamReader<R> {
@@ -130,6 +162,7 @@ impl<R> StreamReader<R> {
     pub fn with_limit(inner: R, limit: usize) -> Self {
         let mut reader = StreamReader {
             inner,
+            fill: None,
             storage: Vec::new(),
             start: 0,
             end: 0,
@@ -141,6 +174,15 @@ impl<R> StreamReader<R> {
         };
         reader.set_limit(limit);
         reader
+    }
+
+    /// A reader of a stream that reads into new memory, which need not be cleared then: for large messages. [`streams`](super::streams)
+    /// makes these.
+    pub fn of_stream(inner: R) -> Self
+    where
+        R: ReadSpare,
+    {
+        StreamReader { fill: Some(R::read_spare), ..StreamReader::new(inner) }
     }
 
     /// The limit.
@@ -279,26 +321,9 @@ impl<R: Read> StreamReader<R> {
         at_end: &mut bool,
         room: &mut [u8],
     ) -> io::Result<usize> {
-        if let Some(broken) = broken {
-            return Err(said_again(broken));
-        }
-        if *at_end {
-            return Ok(0);
-        }
-        loop {
-            match inner.read(room) {
-                Ok(length) => {
-                    assert!(length <= room.len(), "cede: a stream has read more than there was room for");
-                    *at_end = length == 0;
-                    return Ok(length);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    *broken = is_broken(&error).then(|| said_again(&error));
-                    return Err(error);
-                }
-            }
-        }
+        let length = once(broken, at_end, || inner.read(room))?;
+        assert!(length <= room.len(), "cede: a stream has read more than there was room for");
+        Ok(length)
     }
 
     /// Reads what the stream has into the buffer: once.
@@ -311,38 +336,6 @@ impl<R: Read> StreamReader<R> {
         }
         self.end += length;
         Ok(length)
-    }
-
-    /// So many bytes, of which the buffer has only the first, in a vector of their own.
-    fn gather(&mut self, length: usize) -> Result<Vec<u8>, ReadExactlyError> {
-        let whole = length.saturating_add(MORE_ROOM);
-        let first = whole.min(self.gathered.max(self.buffer().len() + ROOM_MIN));
-        let mut gathering = Gathering { bytes: vec![0; first], filled: self.buffer().len(), reader: self };
-        let Gathering { reader, bytes, filled } = &mut gathering;
-        bytes[..*filled].copy_from_slice(reader.buffer());
-        reader.pass(*filled);
-        while *filled < length {
-            if *filled == bytes.len() {
-                let more = whole.min(2 * bytes.len());
-                bytes.reserve_exact(more - bytes.len());
-                bytes.resize(more, 0);
-            }
-            let room = &mut bytes[*filled..];
-            let read = Self::read_stream(&mut reader.inner, &mut reader.broken, &mut reader.at_end, room)?;
-            if read == 0 {
-                drop(gathering);
-                let partial = self.take_rest();
-                return Err(IncompleteReadError { partial, expected: Some(length) }.into());
-            }
-            *filled += read;
-        }
-        reader.gathered = reader.gathered.max(whole.min(GATHERED_FIRST_MAX));
-        bytes.truncate(*filled);
-        let mut bytes = std::mem::take(bytes);
-        // The beginning of what comes next.
-        reader.put_back(&bytes[length..]);
-        bytes.truncate(length);
-        Ok(bytes)
     }
 
     /// The next bytes, `most` at most, as soon as there are any; none at the end: `read(n)`.
@@ -529,98 +522,6 @@ impl<R: Read> StreamReader<R> {
     pub fn chunks(&mut self, most: usize) -> Chunks<'_, R> {
         assert!(most > 0, "cede: pieces of 0 bytes never come to an end");
         Chunks { reader: self, most, over: false }
-    }
-}
-
-/// The rest of a stream in pieces; from [`StreamReader::chunks`]. It ends after an error.
-#[derive(Debug)]
-pub struct Chunks<'a, R> {
-    reader: &'a mut StreamReader<R>,
-    most: usize,
-    over: bool,
-}
-
-impl<R: Read> Iterator for Chunks<'_, R> {
-    type Item = io::Result<Vec<u8>>;
-
-    fn next(&mut self) -> Option<io::Result<Vec<u8>>> {
-        if self.over {
-            return None;
-        }
-        let chunk = self.reader.read_up_to(self.most);
-        self.over = chunk.as_ref().map_or(true, Vec::is_empty);
-        (!matches!(&chunk, Ok(chunk) if chunk.is_empty())).then_some(chunk)
-    }
-}
-
-/// The lines of a stream, with their newlines; from `&mut` [`StreamReader`]. After one that was too long it goes on, after
-/// an error of the stream it ends.
-#[derive(Debug)]
-pub struct StreamLines<'a, R> {
-    reader: &'a mut StreamReader<R>,
-    over: bool,
-}
-
-impl<R: Read> Iterator for StreamLines<'_, R> {
-    type Item = io::Result<Vec<u8>>;
-
-    fn next(&mut self) -> Option<io::Result<Vec<u8>>> {
-        if self.over {
-            return None;
-        }
-        match self.reader.readline() {
-            Ok(line) if line.is_empty() => {
-                self.over = true;
-                None
-            }
-            Ok(line) => Some(Ok(line)),
-            Err(error) => {
-                let is_overrun = error.get_ref().is_some_and(|inner| inner.is::<LimitOverrunError>());
-                self.over = !is_overrun;
-                Some(Err(error))
-            }
-        }
-    }
-}
-
-impl<'a, R: Read> IntoIterator for &'a mut StreamReader<R> {
-    type Item = io::Result<Vec<u8>>;
-    type IntoIter = StreamLines<'a, R>;
-
-    fn into_iter(self) -> StreamLines<'a, R> {
-        StreamLines { reader: self, over: false }
-    }
-}
-
-/// What a `readexactly` has read into a vector of its own, which becomes the storage of the reader unless all was there.
-struct Gathering<'a, R> {
-    reader: &'a mut StreamReader<R>,
-    /// Taken out when it is full.
-    bytes: Vec<u8>,
-    filled: usize,
-}
-
-impl<R> Drop for Gathering<'_, R> {
-    fn drop(&mut self) {
-        if !self.bytes.is_empty() {
-            self.reader.storage = std::mem::take(&mut self.bytes);
-            (self.reader.start, self.reader.end) = (0, self.filled);
-        }
-    }
-}
-
-/// What a `read_exact` has read into the buffer of its caller, which goes back into that of the reader unless all was there.
-struct Partial<'a, R> {
-    reader: &'a mut StreamReader<R>,
-    target: &'a mut [u8],
-    filled: usize,
-}
-
-impl<R> Drop for Partial<'_, R> {
-    fn drop(&mut self) {
-        if self.filled < self.target.len() {
-            self.reader.put_back(&self.target[..self.filled]);
-        }
     }
 }
 
