@@ -394,7 +394,7 @@ fn walk_cancelled_again_and_again(path: &Path, entries: usize) -> usize {
         let ours = Rc::clone(&walk);
         let task = cede::spawn(move || {
             let (walk, seen) = &mut *ours.borrow_mut();
-            walk.inspect(|entry| assert!(entry.is_ok())).for_each(|_| *seen += 1);
+            walk.for_each(|entry| *seen += usize::from(entry.is_ok()));
         });
         // It waits for its next piece, or has come to its end.
         cede::yield_now();

@@ -59,7 +59,9 @@ pub(crate) const CASES: &[Case] = &[
                     let heard = std::future::poll_fn(|context| {
                         let polled = receiving.as_mut().poll(context);
                         // It is registered.
-                        tell.take().map(|tell| tell.send(()).unwrap());
+                        if let Some(tell) = tell.take() {
+                            tell.send(()).unwrap();
+                        }
                         polled
                     });
                     assert_eq!(heard.await, USR1);

@@ -68,7 +68,7 @@ fn look_out(_ear: Ear, inbox: Arc<Inbox>, over: &AtomicBool) {
     while !over.load(Ordering::SeqCst) {
         dispatch();
         if outside.await_anything(None, false).is_err() {
-            thread::sleep(BLIND_SLEEP);
+            thread::park_timeout(BLIND_SLEEP);
         }
         outside.inbox.drain(&mut |_| {});
     }
