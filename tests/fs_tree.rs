@@ -15,7 +15,7 @@ use cede::fs as ours;
 use cede::fs::{DirBuilder, Permissions, WalkEntry, read_dir, walk};
 
 mod fs_place;
-use fs_place::{Place, cancel, nul, says, soon, until_it_waits};
+use fs_place::{Place, cancel, nul, says, soon};
 
 fn run<T>(main: impl FnOnce(&Place) -> T) -> T {
     let place = Place::new();
@@ -444,7 +444,7 @@ fn the_open_of_a_named_pipe_is_over_when_it_is_cancelled() {
                 let task = cede::spawn(move || {
                     ours::OpenOptions::new().read(read).write(write).open(path).map(drop)
                 });
-                until_it_waits(&task);
+                cede::yield_now();
                 // Its job is about to open it, or waits there.
                 cede::sleep(Duration::from_micros(100 * tenths));
                 task.cancel();
