@@ -14,17 +14,17 @@ use std::hint::black_box;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::time::{Duration, Instant};
 
-use cede::io::{StreamReader, StreamWriter};
+use cede::io::{Shared, StreamReader, StreamWriter};
 use cede::net::{Shutdown, TcpListener, TcpStream};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
-const SIZES: &[usize] = &[16, 1 << 10, 16 << 10, 64 << 10];
+const SIZES: &[usize] = &[16, 1 << 10, 16 << 10, 32 << 10, 64 << 10, 256 << 10];
 
 /// How messages are read and written.
 struct Way {
     name: &'static str,
-    client: fn(&TcpStream, &[u8], u64) -> io::Result<Duration>,
-    server: fn(&TcpStream, usize) -> io::Result<()>,
+    client: fn(&Shared<TcpStream>, &[u8], u64) -> io::Result<Duration>,
+    server: fn(&Shared<TcpStream>, usize) -> io::Result<()>,
 }
 
 const WAYS: &[Way] = &[
@@ -53,7 +53,8 @@ fn until_the_end(mut round: impl FnMut() -> io::Result<()>) -> io::Result<()> {
     }
 }
 
-fn raw_client(mut stream: &TcpStream, message: &[u8], times: u64) -> io::Result<Duration> {
+fn raw_client(stream: &Shared<TcpStream>, message: &[u8], times: u64) -> io::Result<Duration> {
+    let mut stream = &**stream;
     let mut answer = vec![0; message.len()];
     timed(times, || {
         stream.write_all(message)?;
@@ -61,7 +62,8 @@ fn raw_client(mut stream: &TcpStream, message: &[u8], times: u64) -> io::Result<
     })
 }
 
-fn raw_server(mut stream: &TcpStream, size: usize) -> io::Result<()> {
+fn raw_server(stream: &Shared<TcpStream>, size: usize) -> io::Result<()> {
+    let mut stream = &**stream;
     let mut message = vec![0; size];
     until_the_end(|| {
         stream.read_exact(&mut message)?;
@@ -69,8 +71,8 @@ fn raw_server(mut stream: &TcpStream, size: usize) -> io::Result<()> {
     })
 }
 
-fn std_client(stream: &TcpStream, message: &[u8], times: u64) -> io::Result<Duration> {
-    let (mut reader, mut writer) = (BufReader::new(stream), BufWriter::new(stream));
+fn std_client(stream: &Shared<TcpStream>, message: &[u8], times: u64) -> io::Result<Duration> {
+    let (mut reader, mut writer) = (BufReader::new(&**stream), BufWriter::new(&**stream));
     let mut answer = vec![0; message.len()];
     timed(times, || {
         writer.write_all(message)?;
@@ -79,8 +81,8 @@ fn std_client(stream: &TcpStream, message: &[u8], times: u64) -> io::Result<Dura
     })
 }
 
-fn std_server(stream: &TcpStream, size: usize) -> io::Result<()> {
-    let (mut reader, mut writer) = (BufReader::new(stream), BufWriter::new(stream));
+fn std_server(stream: &Shared<TcpStream>, size: usize) -> io::Result<()> {
+    let (mut reader, mut writer) = (BufReader::new(&**stream), BufWriter::new(&**stream));
     let mut message = vec![0; size];
     until_the_end(|| {
         reader.read_exact(&mut message)?;
@@ -89,8 +91,15 @@ fn std_server(stream: &TcpStream, size: usize) -> io::Result<()> {
     })
 }
 
-fn streams_client(stream: &TcpStream, message: &[u8], times: u64) -> io::Result<Duration> {
-    let (mut reader, mut writer) = (StreamReader::new(stream), StreamWriter::new(stream));
+/// As [`streams`](cede::io::streams), of a stream that is kept.
+fn buffered(
+    stream: &Shared<TcpStream>,
+) -> (StreamReader<Shared<TcpStream>>, StreamWriter<Shared<TcpStream>>) {
+    (StreamReader::of_stream(stream.clone()), StreamWriter::new(stream.clone()))
+}
+
+fn streams_client(stream: &Shared<TcpStream>, message: &[u8], times: u64) -> io::Result<Duration> {
+    let (mut reader, mut writer) = buffered(stream);
     timed(times, || {
         writer.write_all(message)?;
         writer.drain()?;
@@ -99,16 +108,16 @@ fn streams_client(stream: &TcpStream, message: &[u8], times: u64) -> io::Result<
     })
 }
 
-fn streams_server(stream: &TcpStream, size: usize) -> io::Result<()> {
-    let (mut reader, mut writer) = (StreamReader::new(stream), StreamWriter::new(stream));
+fn streams_server(stream: &Shared<TcpStream>, size: usize) -> io::Result<()> {
+    let (mut reader, mut writer) = buffered(stream);
     until_the_end(|| {
         writer.write_all(&reader.readexactly(size)?)?;
         writer.drain()
     })
 }
 
-fn lines_client(stream: &TcpStream, message: &[u8], times: u64) -> io::Result<Duration> {
-    let (mut reader, mut writer) = (StreamReader::new(stream), StreamWriter::new(stream));
+fn lines_client(stream: &Shared<TcpStream>, message: &[u8], times: u64) -> io::Result<Duration> {
+    let (mut reader, mut writer) = buffered(stream);
     timed(times, || {
         writer.write_all(message)?;
         writer.drain()?;
@@ -117,8 +126,8 @@ fn lines_client(stream: &TcpStream, message: &[u8], times: u64) -> io::Result<Du
     })
 }
 
-fn lines_server(stream: &TcpStream, _: usize) -> io::Result<()> {
-    let (mut reader, mut writer) = (StreamReader::new(stream), StreamWriter::new(stream));
+fn lines_server(stream: &Shared<TcpStream>, _: usize) -> io::Result<()> {
+    let (mut reader, mut writer) = buffered(stream);
     for line in &mut reader {
         writer.write_all(&line?)?;
         writer.drain()?;
@@ -130,8 +139,8 @@ fn lines_server(stream: &TcpStream, _: usize) -> io::Result<()> {
 fn measure(way: &'static Way, size: usize, times: u64) -> io::Result<Duration> {
     cede::run(|| {
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        let client = TcpStream::connect(listener.local_addr()?)?;
-        let (stream, _) = listener.accept()?;
+        let client = Shared::new(TcpStream::connect(listener.local_addr()?)?);
+        let stream = Shared::new(listener.accept()?.0);
         client.set_nodelay(true)?;
         stream.set_nodelay(true)?;
         let server = cede::try_spawn(move || (way.server)(&stream, size));
@@ -148,7 +157,8 @@ fn echo(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("io_echo");
     for &size in SIZES {
         group.throughput(Throughput::Bytes(size as u64));
-        for way in WAYS {
+        // A line may have 64 KiB.
+        for way in WAYS.iter().filter(|way| way.name != "lines" || size <= 64 << 10) {
             group.bench_function(BenchmarkId::new(way.name, size), |bencher| {
                 bencher.iter_custom(|times| measure(way, size, times).expect("both sides are here"));
             });

@@ -1,18 +1,21 @@
 //! The functions with paths, directories and walks.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
 
 use cede::Generator;
 use cede::fs as ours;
 use cede::fs::{DirBuilder, Permissions, WalkEntry, read_dir, walk};
 
 mod fs_place;
-use fs_place::{Place, nul, says};
+use fs_place::{Place, cancel, nul, says, soon};
 
 fn run<T>(main: impl FnOnce(&Place) -> T) -> T {
     let place = Place::new();
@@ -308,5 +311,157 @@ fn a_walk_in_a_generator_hands_out_what_it_likes() {
         });
         let names: Vec<_> = files.fallible().map(Result::unwrap).collect();
         assert_eq!(names, ["a", "c", "e"]);
+    });
+}
+
+/// What directories below the place this process has open.
+fn open_below(place: &Place) -> usize {
+    let targets =
+        fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    targets.filter(|target| target.starts_with(place.path())).count()
+}
+
+/// Makes a directory of so many files, and gives their number.
+fn fill(directory: &Path, files: usize) -> usize {
+    fs::create_dir_all(directory).unwrap();
+    (0..files).for_each(|n| _ = fs::File::create(directory.join(format!("{n}"))).unwrap());
+    files
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_large_directory_is_walked_in_pieces_and_a_small_one_at_once() {
+    run(|place| {
+        fill(&place.at("large"), 2000);
+        fill(&place.at("small"), 20);
+        let mut large = walk(place.at("large"));
+        let mut small = walk(place.at("small"));
+        (0..2).for_each(|_| _ = (large.next().unwrap().unwrap(), small.next().unwrap().unwrap()));
+        assert_eq!(open_below(place), 1, "there is more in the large one alone");
+        // What is listed is there once, however the pieces come.
+        let seen: BTreeSet<_> = large.by_ref().map(|entry| entry.unwrap().into_path()).collect();
+        assert_eq!((seen.len(), small.count(), open_below(place)), (1999, 19, 0));
+        // To be sorted, all names have to be there.
+        let mut sorted = walk(place.at("large")).sorted(true).skip(1);
+        assert_eq!(sorted.next().unwrap().unwrap().file_name(), "0");
+        assert_eq!(open_below(place), 0);
+        assert_eq!(sorted.last().unwrap().unwrap().file_name(), "999");
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_deep_tree_of_large_directories_holds_few_descriptors() {
+    run(|place| {
+        let (mut directory, mut files) = (place.at("t"), 0);
+        for _ in 0..20 {
+            files += fill(&directory, 600);
+            directory.push("down");
+        }
+        let mut most = 0;
+        let mut paths = BTreeSet::new();
+        for entry in walk(place.at("t")) {
+            let entry = entry.unwrap();
+            if entry.file_type().is_dir() {
+                most = most.max(open_below(place));
+            }
+            assert!(paths.insert(entry.into_path()), "nothing comes twice");
+        }
+        assert_eq!(paths.len(), files + 20);
+        assert!(most <= 8, "{most} directories were open");
+        assert_eq!(open_below(place), 0);
+    });
+}
+
+#[test]
+fn a_walk_that_is_cancelled_while_it_lists_loses_nothing() {
+    run(|place| {
+        let files = fill(&place.at("large"), 1500);
+        let mut rounds = 0;
+        // Which of its waits is cancelled is chance.
+        for _ in 0..10 {
+            rounds += walk_cancelled_again_and_again(&place.at("large"), files + 1);
+        }
+        assert!(rounds > 10, "it was cancelled {rounds} times");
+    });
+}
+
+/// Walks in tasks that are cancelled, one after the other, and sees so many entries. Gives how many were.
+fn walk_cancelled_again_and_again(path: &Path, entries: usize) -> usize {
+    let walk = Rc::new(RefCell::new((walk(path), 0)));
+    let mut rounds = 0;
+    loop {
+        let ours = Rc::clone(&walk);
+        let task = cede::spawn(move || {
+            let (walk, seen) = &mut *ours.borrow_mut();
+            walk.for_each(|entry| *seen += usize::from(entry.is_ok()));
+        });
+        // It waits for its next piece, or has come to its end.
+        cede::yield_now();
+        task.cancel();
+        if task.join().is_ok() {
+            break;
+        }
+        rounds += 1;
+        // One entry at a time, so that it goes on.
+        let (walk, seen) = &mut *walk.borrow_mut();
+        *seen += usize::from(walk.next().is_some_and(|entry| entry.is_ok()));
+    }
+    assert_eq!(walk.borrow().1, entries);
+    rounds
+}
+
+#[test]
+fn a_copy_that_is_cancelled_ends_soon_and_leaves_what_it_has_copied() {
+    let place = Place::new();
+    let (from, to) = (place.at("from"), place.at("to"));
+    // Nothing on the disk, and days of work to copy.
+    const LENGTH: u64 = 1 << 42;
+    fs::File::create(&from).unwrap().set_len(LENGTH).unwrap();
+    cede::run(|| {
+        let (ours, theirs) = (from.clone(), to.clone());
+        let task = cede::spawn(move || ours::copy(ours, theirs).unwrap());
+        let copied = || fs::metadata(&to).map_or(0, |metadata| metadata.len());
+        while copied() == 0 {
+            cede::sleep(Duration::from_micros(100));
+        }
+        cancel(&task);
+    });
+    // The end of the run has waited for it.
+    let copied = fs::metadata(&to).unwrap().len();
+    assert!(copied > 0 && copied < LENGTH, "{copied}");
+}
+
+#[test]
+fn the_open_of_a_named_pipe_is_over_when_it_is_cancelled() {
+    let place = Place::new();
+    let fifo = place.fifo("pipe");
+    for (read, write) in [(true, false), (false, true)] {
+        // Without that the end of the run would wait for ever.
+        cede::run(|| {
+            for tenths in 0..20 {
+                let path = fifo.clone();
+                let task = cede::spawn(move || {
+                    ours::OpenOptions::new().read(read).write(write).open(path).map(drop)
+                });
+                cede::yield_now();
+                // Its job is about to open it, or waits there.
+                cede::sleep(Duration::from_micros(100 * tenths));
+                task.cancel();
+                // It may have met the other end of one that was cancelled before.
+                let _ = cede::timeout(Duration::from_secs(60), || task.join()).expect("it ends");
+            }
+        });
+    }
+    // One that isn't cancelled waits for its other end, and has it.
+    cede::run(|| {
+        let path = fifo.clone();
+        let reader = cede::spawn(move || ours::read_to_string(path).unwrap());
+        let path = fifo.clone();
+        let writer = cede::spawn(move || ours::OpenOptions::new().write(true).open(path).unwrap());
+        let mut writer = soon(&writer);
+        writer.write_all(b"through").unwrap();
+        writer.close().unwrap();
+        assert_eq!(soon(&reader), "through");
     });
 }

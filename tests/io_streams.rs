@@ -163,7 +163,8 @@ fn a_line_over_the_limit_costs_no_more_memory_than_the_limit() {
         let lines: Vec<_> =
             (&mut reader).into_iter().filter_map(|line| line.map_err(|_| errors += 1).ok()).collect();
         assert_eq!(lines.last().unwrap(), b"next\n");
-        assert!(errors > 100, "{errors}");
+        // Where the stream fills its room it gets more, up to 64 KiB.
+        assert!(errors >= 15, "{errors}");
     });
 }
 

@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -163,7 +163,7 @@ fn signals_reach_a_child_and_do_nothing_to_one_that_has_ended() {
         child.send_signal(libc::SIGUSR1).unwrap();
         child.kill().unwrap();
         child.terminate().unwrap();
-        for number in [0, -1, 64, 1000] {
+        for number in [0, -1, 65, 1000] {
             let error = child.send_signal(number).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
             assert!(error.to_string().contains(&child.id().to_string()), "{error}");
@@ -428,13 +428,14 @@ fn no_signal_reaches_a_stranger_with_the_same_number() {
         return;
     }
     cede::run(|| {
-        let mut child = Command::new("true").kill_on_drop(true).spawn().unwrap();
+        let mut child = Command::new("true").kill_group_on_drop(true).spawn().unwrap();
         child.wait().unwrap();
         until("its number is free", || !fs::exists(format!("/proc/{}", child.id())).unwrap());
         // Any thread may take a number too.
         let mut stranger = loop {
             fs::write(LAST, (child.id() - 1).to_string()).unwrap();
-            let mut stranger = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+            let mut command = std::process::Command::new("sleep");
+            let mut stranger = command.arg("1000").process_group(0).spawn().unwrap();
             if stranger.id() == child.id() {
                 break stranger;
             }
@@ -444,6 +445,7 @@ fn no_signal_reaches_a_stranger_with_the_same_number() {
         // `kill` sends what can't be told from what ends the stranger here, in the same way.
         child.terminate().unwrap();
         child.send_signal(libc::SIGHUP).unwrap();
+        assert_eq!(child.send_signal_to_group(libc::SIGHUP).is_err(), by_threads());
         stranger.kill().unwrap();
         assert_eq!(stranger.wait().unwrap().signal(), Some(libc::SIGKILL));
     });
@@ -462,5 +464,135 @@ fn a_report_names_the_child_that_a_task_waits_for() {
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         assert!(error.to_string().starts_with("can't write to the input of child "), "{error}");
         child.kill().unwrap();
+    });
+}
+
+/// A shell that leads a group, and two that it has started. They ignore SIGTERM if told so.
+fn group(traps: &str, kill_on_drop: bool) -> (Child, Vec<Seen>) {
+    let member = format!("(trap {traps}; exec sh -c 'echo $$; exec sleep 1000')");
+    let mut command = shell(format!("{member} & {member} & exec sleep 1000"));
+    let command = command.process_group(0).kill_group_on_drop(kill_on_drop).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let lines = stdout.lines().take(2).map(|line| Seen::of(line.unwrap().parse().unwrap()));
+    let mut members: Vec<_> = lines.collect();
+    members.push(Seen::of(child.id()));
+    (child, members)
+}
+
+#[test]
+fn a_signal_to_the_group_reaches_all_that_the_child_has_started() {
+    cede::run(|| {
+        let (mut child, members) = group("- TERM", false);
+        child.send_signal_to_group(libc::SIGSTOP).unwrap();
+        until("all are stopped", || members.iter().all(|member| member.state() == Some('T')));
+        child.send_signal_to_group(libc::SIGCONT).unwrap();
+        child.send_signal_to_group(libc::SIGTERM).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGTERM));
+        members.iter().for_each(|member| member.wait_until_gone());
+    });
+}
+
+#[test]
+fn those_who_outlive_their_leader_are_reached_or_the_error_says_what_to_do() {
+    cede::run(|| {
+        let (mut child, members) = group("- TERM", false);
+        child.kill().unwrap();
+        // The leader has ended, and its number is kept until somebody looks.
+        until("it has ended", || members[2].state() == Some('Z'));
+        child.send_signal_to_group(libc::SIGCONT).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
+        assert!(members[0].is_alive() && members[1].is_alive());
+        let killed = child.kill_group();
+        if by_threads() {
+            let error = killed.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert!(error.to_string().contains("Signal the group before waiting for its leader"), "{error}");
+            members[..2].iter().for_each(|member| member.kill());
+        } else {
+            killed.unwrap();
+            members.iter().for_each(|member| member.wait_until_gone());
+            child.kill_group().expect("that nobody is left is no error");
+        }
+    });
+}
+
+#[test]
+fn a_group_that_is_shut_down_has_its_time_and_is_killed_then() {
+    cede::run(|| {
+        // All listen.
+        let (child, members) = group("- TERM", false);
+        assert_eq!(child.shut_down_group(Duration::MAX).unwrap().signal(), Some(libc::SIGTERM));
+        members.iter().for_each(|member| assert!(!member.is_alive()));
+        // Two are deaf, and outlive the shell.
+        let (child, members) = group("'' TERM", false);
+        let status = child.shut_down_group(Duration::from_millis(50)).unwrap();
+        assert_eq!(status.signal(), Some(libc::SIGTERM));
+        members.iter().for_each(|member| member.wait_until_gone());
+        // The shell is deaf as well, and stopped.
+        let child = shell("trap '' TERM; kill -STOP $$; sleep 1000").process_group(0).spawn().unwrap();
+        let seen = Seen::of(child.id());
+        until("it is stopped", || seen.state() == Some('T'));
+        let status = child.shut_down_group(Duration::from_millis(1)).unwrap();
+        assert_eq!(status.signal(), Some(libc::SIGKILL));
+    });
+}
+
+#[test]
+fn a_group_goes_with_the_child_where_that_was_asked_for() {
+    cede::run(|| {
+        for end_first in [false, true] {
+            let (child, members) = group("'' TERM", true);
+            if end_first {
+                child.kill().unwrap();
+                until("it has ended", || members[2].state() == Some('Z'));
+            }
+            drop(child);
+            members.iter().for_each(|member| member.wait_until_gone());
+        }
+        let (child, members) = group("- TERM", false);
+        drop(child);
+        assert!(members.iter().all(|member| member.is_alive()), "it goes on");
+        members.iter().for_each(|member| member.kill());
+    });
+}
+
+#[test]
+fn a_child_that_leads_no_group_says_how_to_have_one() {
+    cede::run(|| {
+        let mut child = patient();
+        for refused in [child.send_signal_to_group(libc::SIGTERM), child.kill_group()] {
+            let error = refused.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert!(
+                error.to_string().ends_with("it leads none. Start it with `process_group(0)`"),
+                "{error}"
+            );
+        }
+        assert_eq!(child.shut_down_group(Duration::MAX).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert!(child.wait().unwrap().success(), "it heard of nothing");
+        let mut leader = Command::new("cat").process_group(0).stdin(Stdio::piped()).spawn().unwrap();
+        assert_eq!(leader.send_signal_to_group(0).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert!(leader.wait().unwrap().success());
+    });
+}
+
+#[test]
+fn real_time_signals_are_sent_as_any_other() {
+    cede::run(|| {
+        for number in [libc::SIGRTMIN(), libc::SIGRTMIN() + 3, libc::SIGRTMAX()] {
+            let mut child = patient();
+            child.send_signal(number).unwrap();
+            assert_eq!(child.wait().unwrap().signal(), Some(number));
+        }
+        let mut child = patient();
+        // The C library's own, and none.
+        for number in [libc::SIGRTMIN() - 1, libc::SIGRTMAX() + 1, i32::MAX] {
+            let error = child.send_signal(number).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            let text = format!("can't send signal {number} to child {} (\"cat\")", child.id());
+            assert!(error.to_string().starts_with(&text), "{error}");
+        }
+        assert!(child.wait().unwrap().success());
     });
 }

@@ -4,6 +4,8 @@
 mod dispositions;
 #[path = "signal_streams/floods.rs"]
 mod floods;
+#[path = "signal_streams/futures.rs"]
+mod futures;
 #[path = "signal_streams/handlers.rs"]
 mod handlers;
 #[allow(dead_code, reason = "other tests use the rest")]
@@ -37,5 +39,5 @@ fn wait_to_be_ended() {
 fn main() -> ExitCode {
     // Whatever this test was started with.
     dispositions::set_default(SignalKind::INT);
-    harness::main(&[streams::CASES, handlers::CASES, floods::CASES, dispositions::CASES])
+    harness::main(&[streams::CASES, futures::CASES, handlers::CASES, floods::CASES, dispositions::CASES])
 }

@@ -141,7 +141,8 @@ impl File {
     /// # Cancellation
     ///
     /// Unwinds when the task is cancelled meanwhile; a file that was opened is closed. Opening a named pipe waits for somebody at its
-    /// other end, and the end of the run does too.
+    /// other end. When that is cancelled, this process is at the other end itself for a moment: others who wait in an open of the same pipe
+    /// find it there, and then gone.
     pub fn open(path: impl AsRef<Path>) -> io::Result<File> {
         OpenOptions::new().read(true).open(path)
     }

@@ -86,11 +86,6 @@ functions! {
 }
 
 functions! { two:
-    /// Copies a file with its permissions, and gives how many bytes: [`std::fs::copy`], which has the system copy where it can.
-    ///
-    /// All of it is one job, which a cancelled task leaves to go on alone. Where that is not wanted, open both files and use
-    /// [`io::copy`](crate::io::copy()).
-    copy("copy") -> u64 = std::fs::copy;
     /// Gives a file or directory another name, also one that is taken: [`std::fs::rename`], Python's `replace`.
     rename("rename") -> () = std::fs::rename;
     /// Gives a file one more name: [`std::fs::hard_link`], Python's `link`.

@@ -26,7 +26,8 @@
 //! # Cancellation
 //!
 //! A job that has begun can't be taken back. A task that is cancelled meanwhile unwinds at once, the job goes on alone, and the end of the
-//! run waits for it: a copy that was cancelled may be complete all the same. Jobs own what they use, and what becomes of it is said at
+//! run waits for it: a directory whose removal was cancelled may be gone all the same. Two that could take for ever end early: a [`copy`](copy())
+//! after a piece, and the open of a named pipe at once. Jobs own what they use, and what becomes of it is said at
 //! each call; for a [`File`] nothing is lost. A job that had not begun has no effect.
 //!
 //! # Where no task may wait
@@ -45,10 +46,12 @@
 //! [`File`] and [`ReadDir`] lie in one. `file/buffers` is what a file knows between its jobs.
 
 mod calls;
+mod copying;
 mod dir_builder;
 mod file;
 mod functions;
 mod open_options;
+mod opening;
 mod read_dir;
 #[cfg(feature = "tempfile")]
 pub mod temp;
@@ -56,11 +59,12 @@ mod turns;
 mod walk;
 mod whole;
 
+pub use copying::copy;
 pub use dir_builder::DirBuilder;
 pub use file::{File, FileLines, TryLockError};
 pub use functions::{
-    canonicalize, chown, copy, create_dir, create_dir_all, exists, hard_link, is_dir, is_file, is_symlink,
-    lchown, metadata, read, read_link, read_to_string, remove_dir, remove_dir_all, remove_file, rename,
+    canonicalize, chown, create_dir, create_dir_all, exists, hard_link, is_dir, is_file, is_symlink, lchown,
+    metadata, read, read_link, read_to_string, remove_dir, remove_dir_all, remove_file, rename,
     set_permissions, symlink, symlink_metadata, write,
 };
 pub use open_options::OpenOptions;

@@ -4,8 +4,8 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::calls;
 use super::file::File;
+use super::opening;
 
 /// How a file is opened, in the shape of [`std::fs::OpenOptions`] and its extension for Unix.
 ///
@@ -105,7 +105,7 @@ impl OpenOptions {
     /// As [`File::open`]. A file that was made stays.
     pub fn open(&self, path: impl AsRef<Path>) -> io::Result<File> {
         let (options, path) = (self.options.clone(), path.as_ref());
-        let file = calls::on_path("open", path, move |path| options.open(path))?;
+        let file = opening::open(path, move |path| options.open(path))?;
         Ok(File::of(file, Some(path), self.unbuffered))
     }
 }

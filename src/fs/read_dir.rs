@@ -111,20 +111,65 @@ impl Listing {
     }
 }
 
-/// All that is in a directory, on a thread.
-pub(super) fn list(directory: &Path) -> io::Result<VecDeque<io::Result<DirEntry>>> {
-    let mut listing = Listing { entries: Some(std::fs::read_dir(directory)?), batch: VecDeque::new() };
-    listing.fetch(&directory.into(), usize::MAX);
-    Ok(listing.batch)
-}
-
 impl ReadDir {
-    fn fetch(&self) -> io::Result<VecDeque<io::Result<DirEntry>>> {
+    /// What is in a directory, in the order of names: all of it is fetched. Errors come first.
+    pub(super) fn sorted(path: &Path) -> io::Result<Self> {
+        let path: Arc<Path> = path.into();
+        let directory = Arc::clone(&path);
+        let batch = on_path("list", &path, move |path| {
+            let mut listing = Listing { entries: Some(std::fs::read_dir(path)?), batch: VecDeque::new() };
+            listing.fetch(&directory, usize::MAX);
+            listing
+                .batch
+                .make_contiguous()
+                .sort_by_cached_key(|entry| entry.as_ref().ok().map(DirEntry::file_name));
+            Ok(listing.batch)
+        })?;
+        Ok(ReadDir { batch, ..ReadDir::empty(path) })
+    }
+
+    /// With nothing in it.
+    pub(super) fn empty(path: Arc<Path>) -> Self {
+        let listing = Listing { entries: None, batch: VecDeque::new() };
+        ReadDir { path, turns: Turns::new(listing), batch: VecDeque::new() }
+    }
+
+    /// Whether it holds a descriptor, since there may be more.
+    pub(super) fn is_open(&self) -> bool {
+        self.turns.if_idle(|listing| listing.entries.is_some()).unwrap_or(true)
+    }
+
+    /// What comes next, which stays here.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be fetched; it may be asked for again.
+    pub(super) fn front(&mut self) -> io::Result<Option<&io::Result<DirEntry>>> {
+        if self.batch.is_empty() {
+            self.batch = self.fetch(BATCH)?;
+        }
+        Ok(self.batch.front())
+    }
+
+    /// Takes out what came next.
+    pub(super) fn pop_front(&mut self) -> Option<io::Result<DirEntry>> {
+        self.batch.pop_front()
+    }
+
+    /// Fetches all that is left, so that no descriptor is held.
+    pub(super) fn fetch_rest(&mut self) -> io::Result<()> {
+        let mut rest = self.fetch(usize::MAX)?;
+        self.batch.append(&mut rest);
+        Ok(())
+    }
+
+    /// Fetches up to so many more. Where that is cancelled they come with the next call.
+    fn fetch(&self, most: usize) -> io::Result<VecDeque<io::Result<DirEntry>>> {
         let mut turn = self.turns.take()?;
-        if turn.batch.is_empty() && turn.entries.is_some() {
+        if turn.batch.len() < most && turn.entries.is_some() {
             let directory = Arc::clone(&self.path);
             turn = blocking::call(move || {
-                turn.fetch(&directory, BATCH);
+                turn.fetch(&directory, most);
                 Ok(turn)
             })?;
         }
@@ -136,13 +181,10 @@ impl Iterator for ReadDir {
     type Item = io::Result<DirEntry>;
 
     fn next(&mut self) -> Option<io::Result<DirEntry>> {
-        if self.batch.is_empty() {
-            match self.fetch() {
-                Ok(batch) => self.batch = batch,
-                Err(error) => return Some(Err(error)),
-            }
+        match self.front() {
+            Ok(_) => self.pop_front(),
+            Err(error) => Some(Err(error)),
         }
-        self.batch.pop_front()
     }
 }
 

@@ -1,13 +1,16 @@
 //! All that is in a directory and in those below it.
 //!
-//! A directory is listed in one job, with the kinds of its entries, and closed. What a walk holds is a list of names for each
-//! level, and no descriptors, however deep it goes. Where a task is cancelled while a directory is listed, it is listed again.
+//! A directory is listed by some hundreds of entries at a time, with their kinds, each of which is one job. One that has no more is closed by
+//! the first, so that most are; a large one stays open while what is below it is walked, so that its names need not be held. A deep tree of
+//! large ones would need as many descriptors as it has levels: where there are too many, the rest of the outermost is fetched, and it
+//! is closed. So what a walk holds is a batch of names for each level, all names of few, and few descriptors. One that sorts holds all names of a
+//! directory on its way.
 //!
-//! Rejected: directories that stay open while what is below them is walked (a deep tree needs as many descriptors); listing ahead in the
-//! background (what is pruned would be listed).
+//! Where a task is cancelled while a batch is fetched, it comes with the next call; where a directory is being opened, that is done again.
+//!
+//! Rejected: listing ahead in the background (what is pruned would be listed).
 
-use std::collections::VecDeque;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{FileType, Metadata};
 use std::io;
@@ -17,8 +20,11 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use super::calls::{Quoted, on_path};
-use super::read_dir::{DirEntry, list};
+use super::read_dir::{DirEntry, ReadDir, read_dir};
 use crate::io::named;
+
+/// How many directories stay open at most.
+const OPEN_MAX: usize = 8;
 
 /// What is in a directory and in those below it; from [`walk()`].
 pub struct Walk {
@@ -49,9 +55,9 @@ struct Directory {
     identity: Option<(u64, u64)>,
 }
 
-/// A directory that has been listed.
+/// A directory that is listed.
 struct Level {
-    rest: VecDeque<io::Result<DirEntry>>,
+    rest: ReadDir,
     /// The directory itself, where it comes after what is in it.
     last: Option<WalkEntry>,
     /// Which directory it is. Known where links are followed.
@@ -73,6 +79,9 @@ pub struct WalkEntry {
 ///
 /// It begins with the path itself. If that is a symbolic link it is followed; others are not unless
 /// [`follow_links`](Walk::follow_links) says so. What can't be looked at is an error in its place, and the walk goes on.
+///
+/// Large directories are listed in pieces, so that their names are never all in memory unless they are sorted. What is made or
+/// removed in one meanwhile may come or not.
 ///
 /// # Errors
 ///
@@ -139,7 +148,8 @@ impl Walk {
         self
     }
 
-    /// Whether what is in a directory comes in the order of its names, byte by byte.
+    /// Whether what is in a directory comes in the order of its names, byte by byte. All names of the directories on the way are in memory
+    /// then.
     #[must_use]
     pub fn sorted(mut self, sorted: bool) -> Self {
         self.options.sorted = sorted;
@@ -196,24 +206,21 @@ impl Walk {
         is_shown.then_some(Ok(entry))
     }
 
-    /// Lists the directory that is next. It stays next until its entries are here.
+    /// Begins to list the directory that is next. It stays next until its first entries are here.
     fn enter_next(&mut self) -> io::Result<()> {
         let Some(Directory { entry, identity }) = &self.next else { return Ok(()) };
-        let (sorted, identity) = (self.options.sorted, *identity);
-        let listed = on_path("list", &entry.path, move |path| {
-            let mut rest = list(path)?;
-            if sorted {
-                rest.make_contiguous().sort_by_cached_key(name_of);
-            }
-            Ok(rest)
+        let identity = *identity;
+        let listed = close_outermost(&mut self.levels).and_then(|()| match self.options.sorted {
+            true => ReadDir::sorted(&entry.path),
+            false => read_dir(&entry.path),
         });
-        let entry = self.next.take().map(|directory| directory.entry);
-        let last = entry.filter(|_| self.options.contents_first);
+        let Some(Directory { entry, .. }) = self.next.take() else { return Ok(()) };
+        // With nothing in it, where it can't be listed: it comes itself, if it comes last.
         let (rest, error) = match listed {
             Ok(rest) => (rest, None),
-            Err(error) => (VecDeque::new(), Some(error)),
+            Err(error) => (ReadDir::empty(entry.path.as_path().into()), Some(error)),
         };
-        // With nothing in it, where it can't be listed: it comes itself, if it comes last.
+        let last = Some(entry).filter(|_| self.options.contents_first);
         self.levels.push(Level { rest, last, identity });
         error.map_or(Ok(()), Err)
     }
@@ -279,7 +286,7 @@ impl Walk {
         }
         let Some(level) = self.levels.last_mut() else { return Some(None) };
         match level.rest.front() {
-            Some(Ok(entry)) => {
+            Ok(Some(Ok(entry))) => {
                 let entry = entry.clone();
                 let found = self.found(&entry);
                 // Not before: a task that is cancelled meanwhile finds it again.
@@ -287,18 +294,27 @@ impl Walk {
                 self.levels[depth].rest.pop_front();
                 found.map(Some)
             }
-            Some(Err(_)) => level.rest.pop_front().and_then(Result::err).map(|error| Some(Err(error))),
-            None => {
+            Ok(Some(Err(_))) => level.rest.pop_front().and_then(Result::err).map(|error| Some(Err(error))),
+            Ok(None) => {
                 let last = self.levels.pop().and_then(|level| level.last);
                 last.filter(|entry| entry.depth >= self.options.depth_min).map(|entry| Some(Ok(entry)))
+            }
+            Err(error) => {
+                // It would fail again and again.
+                level.rest = ReadDir::empty(Path::new("").into());
+                Some(Some(Err(error)))
             }
         }
     }
 }
 
-/// What comes first: errors, then names.
-fn name_of(entry: &io::Result<DirEntry>) -> Option<OsString> {
-    entry.as_ref().ok().map(DirEntry::file_name)
+/// Sees to it that one more directory may stay open: reads the rest of the outermost where there are too many.
+fn close_outermost(levels: &mut [Level]) -> io::Result<()> {
+    let mut open = levels.iter_mut().filter(|level| level.rest.is_open());
+    match open.next() {
+        Some(outermost) if open.count() + 1 >= OPEN_MAX => outermost.rest.fetch_rest(),
+        _ => Ok(()),
+    }
 }
 
 impl Iterator for Walk {

@@ -1,6 +1,6 @@
 //! Which operations can be awaited anywhere.
 //!
-//! Those that end by what tasks and threads do. Timers and I/O belong to the run that watches them, so their operations are waited for in
+//! Those that end by what tasks and threads do, and signals, which a thread tells of then. Timers and I/O belong to the run that watches them, so their operations are waited for in
 //! its tasks only.
 
 use std::future::IntoFuture;
@@ -9,6 +9,7 @@ use super::as_future::{AsFuture, as_future};
 use crate::executor::Resulting;
 use crate::runtime::RemoteJoining;
 use crate::runtime::operation::Operation;
+use crate::signal::{CtrlC, Receiving, Requested};
 use crate::sync::{
     AcquiringLock, AcquiringPermit, Getting, JoiningQueue, Locking, Order, Putting, ReadingRwLock,
     WaitingForEvent, WaitingForValue, WritingRwLock, broadcast, mpsc, oneshot, watch,
@@ -16,7 +17,7 @@ use crate::sync::{
 use crate::task::{Joining, OwnedJoining, Race};
 
 /// An operation that needs no run, and may be awaited in any executor: those of channels, queues, locks and events, of
-/// handles, and a [`race`](crate::task::race()) of these. Sealed, as [`Operation`] is.
+/// handles and of signals, and a [`race`](crate::task::race()) of these. Sealed, as [`Operation`] is.
 ///
 /// Each of them is [`IntoFuture`], so that `.await` does it; [`as_future`](as_future()) names the future. It is `Send` where what it
 /// refers to may be shared with other threads. The operation of a local handle stays on its thread.
@@ -93,6 +94,9 @@ independent! {
     ['a, T: Clone] broadcast::Receiving<'a, T>;
     ['a, T] watch::Changing<'a, T>;
     ['a, T] RemoteJoining<'a, T>;
+    ['a] Receiving<'a>;
+    ['a] Requested<'a>;
+    [] CtrlC;
     [T: Send + 'static] Resulting<T>;
     ['a, T] Joining<'a, T>;
     [T] OwnedJoining<T>;

@@ -14,6 +14,7 @@ mod failure;
 pub(crate) mod nonblocking;
 mod pauses;
 mod pipe;
+mod read_spare;
 mod relay;
 mod separators;
 mod shared;
@@ -34,6 +35,7 @@ pub use nonblocking::Nonblocking;
 #[cfg(not(target_vendor = "apple"))]
 pub use pipe::make_fifo;
 pub use pipe::{PipeReader, PipeWriter, pipe};
+pub use read_spare::ReadSpare;
 pub use relay::{Relay, copy_bidirectional};
 pub use separators::Separators;
 pub use shared::{Shared, streams};

@@ -12,6 +12,7 @@ use std::net::Shutdown;
 use std::ops::Deref;
 use std::sync::{Arc, Weak};
 
+use super::read_spare::ReadSpare;
 use super::split::ShutDown;
 use super::stream_reader::StreamReader;
 use super::stream_writer::StreamWriter;
@@ -86,10 +87,10 @@ impl<S> Shared<S> {
 /// ```
 pub fn streams<S>(stream: S) -> (StreamReader<Shared<S>>, StreamWriter<Shared<S>>)
 where
-    for<'r> &'r S: Read + Write,
+    for<'r> &'r S: ReadSpare + Write,
 {
     let stream = Shared::new(stream);
-    (StreamReader::new(stream.clone()), StreamWriter::new(stream))
+    (StreamReader::of_stream(stream.clone()), StreamWriter::new(stream))
 }
 
 impl<S> Clone for Shared<S> {

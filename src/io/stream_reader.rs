@@ -8,16 +8,39 @@
 //! Every operation reads into `room` until the buffer holds what it wants, and only then takes it. So one that is cancelled, or
 //! fails, has lost nothing: what it had read is in the buffer, and the next one begins with it.
 //!
+//! # What is not copied
+//!
+//! A message that is small is copied out, and the system is asked for more than it, so that it may bring the next ones. One that is
+//! large would be copied for nothing:
+//!
+//! | wanted | it comes |
+//! |---|---|
+//! | all that the storage holds, and that fills most of it | as the storage; the next one is made when there is something to read |
+//! | a large number of bytes that are not here yet | in a vector of its own, with a little room more: a read that doesn't fill it has emptied the stream, which saves the next one |
+//! | bytes into a large buffer of the caller | straight into it |
+//!
+//! What is read into such a vector, and was not all there, becomes the storage (`gathering.rs`), and so is in the buffer again.
+//!
+//! How much room a read gets is earned: a stream that has filled its room gets twice as much the next time, up to a bound. What a peer
+//! only claims to send makes nothing grow.
+//!
 //! asyncio's reader is fed by its transport while nobody reads, up to twice the limit. This one asks its stream when it
 //! needs something, and the system's buffer holds the rest: so [`at_eof`](StreamReader::at_eof) knows only what a read has found.
 //!
 //! Rejected: to give a broken connection's error only once. The system forgets it as soon as it was told, and says "end" from then
 //! on; a loop that passes over an error would take a torn connection for one that was closed in order.
 
+mod gathering;
+mod iterators;
+
 use std::fmt;
 use std::io::{self, BufRead, Read};
 
+use gathering::Partial;
+pub use iterators::{Chunks, StreamLines};
+
 use super::failure::said_again;
+use super::read_spare::ReadSpare;
 use super::separators::{Separators, first_match};
 use super::stream_error::{IncompleteReadError, LimitOverrunError, ReadExactlyError, ReadUntilError};
 
@@ -27,8 +50,14 @@ const LIMIT: usize = 64 << 10;
 /// How much room a buffer begins with; it doubles when it is full.
 const ROOM_MIN: usize = 8 << 10;
 
+/// How much room a stream can earn for its buffer by filling it, where no operation wants more.
+const ROOM_EARNED_MAX: usize = 64 << 10;
+
 /// A buffer that has grown beyond this is given back when it is empty.
 const KEPT_MAX: usize = 128 << 10;
+
+/// From here on a copy costs more than memory that is new.
+const LARGE_MIN: usize = 16 << 10;
 
 /// Reads lines, messages of known length, and texts up to a separator: asyncio's `StreamReader`, over any [`Read`].
 ///
@@ -70,18 +99,53 @@ const KEPT_MAX: usize = 128 << 10;
 /// ```
 pub struct StreamReader<R> {
     inner: R,
+    fill: Option<Fill<R>>,
     storage: Vec<u8>,
     start: usize,
     end: usize,
+    /// How much room the storage gets when it is made.
+    room: usize,
+    /// How large a message that was gathered has been.
+    gathered: usize,
     limit: usize,
     at_end: bool,
     broken: Option<io::Error>,
 }
 
+/// How a stream reads into the room that a vector has.
+type Fill<R> = fn(&mut R, &mut Vec<u8>) -> io::Result<usize>;
+
 /// Whether an error says that a connection is broken, and so stays.
 fn is_broken(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
     matches!(error.kind(), ConnectionReset | ConnectionAborted | BrokenPipe | NotConnected)
+}
+
+/// A read, unless the stream has ended or is broken; notes that it has, or is.
+fn once(
+    broken: &mut Option<io::Error>,
+    at_end: &mut bool,
+    mut read: impl FnMut() -> io::Result<usize>,
+) -> io::Result<usize> {
+    if let Some(broken) = broken {
+        return Err(said_again(broken));
+    }
+    if *at_end {
+        return Ok(0);
+    }
+    loop {
+        match read() {
+            Ok(length) => {
+                *at_end = length == 0;
+                return Ok(length);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                *broken = is_broken(&error).then(|| said_again(&error));
+                return Err(error);
+            }
+        }
+    }
 }
 
 impl<R> StreamReader<R> {
@@ -96,10 +160,29 @@ impl<R> StreamReader<R> {
     ///
     /// Panics when it is 0.
     pub fn with_limit(inner: R, limit: usize) -> Self {
-        let mut reader =
-            StreamReader { inner, storage: Vec::new(), start: 0, end: 0, limit, at_end: false, broken: None };
+        let mut reader = StreamReader {
+            inner,
+            fill: None,
+            storage: Vec::new(),
+            start: 0,
+            end: 0,
+            room: ROOM_MIN,
+            gathered: ROOM_MIN,
+            limit,
+            at_end: false,
+            broken: None,
+        };
         reader.set_limit(limit);
         reader
+    }
+
+    /// A reader of a stream that reads into new memory, which need not be cleared then: for large messages. [`streams`](super::streams)
+    /// makes these.
+    pub fn of_stream(inner: R) -> Self
+    where
+        R: ReadSpare,
+    {
+        StreamReader { fill: Some(R::read_spare), ..StreamReader::new(inner) }
     }
 
     /// The limit.
@@ -144,15 +227,39 @@ impl<R> StreamReader<R> {
     }
 
     /// The stream, and what was read from it and not been taken.
-    pub fn into_parts(self) -> (R, Vec<u8>) {
-        let buffered = self.buffer().to_vec();
+    pub fn into_parts(mut self) -> (R, Vec<u8>) {
+        let buffered = self.take(self.buffer().len());
         (self.inner, buffered)
     }
 
+    /// The first so many bytes of the buffer, for the caller to keep.
     fn take(&mut self, length: usize) -> Vec<u8> {
+        let is_whole = self.start == 0 && length == self.end;
+        if is_whole && length >= LARGE_MIN && length >= self.storage.len() / 4 * 3 {
+            return self.take_storage();
+        }
         let taken = self.buffer()[..length].to_vec();
         self.pass(length);
         taken
+    }
+
+    /// The storage with what is in it, which begins at its start.
+    fn take_storage(&mut self) -> Vec<u8> {
+        debug_assert!(self.start == 0, "bytes that were taken are handed out again");
+        let mut taken = std::mem::take(&mut self.storage);
+        taken.truncate(self.end);
+        self.end = 0;
+        taken
+    }
+
+    /// All that is in the buffer, at the end of the stream, where nothing more is going to be read.
+    fn take_rest(&mut self) -> Vec<u8> {
+        if self.start > 0 || self.end < LARGE_MIN {
+            return self.take(self.buffer().len());
+        }
+        let mut rest = self.take_storage();
+        rest.shrink_to_fit();
+        rest
     }
 
     /// The first so many bytes of the buffer have been taken.
@@ -169,6 +276,9 @@ impl<R> StreamReader<R> {
 
     /// Sees to it that there is room in the storage.
     fn make_room(&mut self) {
+        if self.end == 0 {
+            self.grow(self.room);
+        }
         if self.end < self.storage.len() {
             return;
         }
@@ -182,7 +292,10 @@ impl<R> StreamReader<R> {
 
     fn grow(&mut self, length: usize) {
         let length = length.max(ROOM_MIN);
-        if length > self.storage.len() {
+        if length > self.storage.len() && self.end == 0 {
+            // The system may have zeros at hand.
+            self.storage = vec![0; length];
+        } else if length > self.storage.len() {
             self.storage.resize(length, 0);
         }
     }
@@ -190,9 +303,13 @@ impl<R> StreamReader<R> {
     /// Puts bytes that were read already before those in the buffer, which is empty.
     fn put_back(&mut self, bytes: &[u8]) {
         debug_assert!(self.start == self.end, "bytes are put back where others are in between");
-        (self.start, self.end) = (0, bytes.len());
+        (self.start, self.end) = (0, 0);
+        if bytes.is_empty() {
+            return;
+        }
         self.grow(bytes.len());
         self.storage[..bytes.len()].copy_from_slice(bytes);
+        self.end = bytes.len();
     }
 }
 
@@ -204,26 +321,9 @@ impl<R: Read> StreamReader<R> {
         at_end: &mut bool,
         room: &mut [u8],
     ) -> io::Result<usize> {
-        if let Some(broken) = broken {
-            return Err(said_again(broken));
-        }
-        if *at_end {
-            return Ok(0);
-        }
-        loop {
-            match inner.read(room) {
-                Ok(length) => {
-                    assert!(length <= room.len(), "cede: a stream has read more than there was room for");
-                    *at_end = length == 0;
-                    return Ok(length);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    *broken = is_broken(&error).then(|| said_again(&error));
-                    return Err(error);
-                }
-            }
-        }
+        let length = once(broken, at_end, || inner.read(room))?;
+        assert!(length <= room.len(), "cede: a stream has read more than there was room for");
+        Ok(length)
     }
 
     /// Reads what the stream has into the buffer: once.
@@ -231,6 +331,9 @@ impl<R: Read> StreamReader<R> {
         self.make_room();
         let room = &mut self.storage[self.end..];
         let length = Self::read_stream(&mut self.inner, &mut self.broken, &mut self.at_end, room)?;
+        if length == room.len() {
+            self.room = (self.storage.len() * 2).min(ROOM_EARNED_MAX);
+        }
         self.end += length;
         Ok(length)
     }
@@ -267,7 +370,7 @@ impl<R: Read> StreamReader<R> {
     /// Those of the stream. What was read before stays in the buffer.
     pub fn read_to_eof(&mut self) -> io::Result<Vec<u8>> {
         while self.pull()? > 0 {}
-        Ok(self.take(self.buffer().len()))
+        Ok(self.take_rest())
     }
 
     /// So many bytes, no less.
@@ -294,9 +397,12 @@ impl<R: Read> StreamReader<R> {
     /// # Ok::<_, std::io::Error>(())
     /// ```
     pub fn readexactly(&mut self, length: usize) -> Result<Vec<u8>, ReadExactlyError> {
+        if length >= LARGE_MIN && self.buffer().len() < length {
+            return self.gather(length);
+        }
         while self.buffer().len() < length {
             if self.pull()? == 0 {
-                let partial = self.take(self.buffer().len());
+                let partial = self.take_rest();
                 return Err(IncompleteReadError { partial, expected: Some(length) }.into());
             }
         }
@@ -387,7 +493,7 @@ impl<R: Read> StreamReader<R> {
                 }
             }
             if self.pull()? == 0 {
-                let partial = self.take(self.buffer().len());
+                let partial = self.take_rest();
                 return Err(IncompleteReadError { partial, expected: None }.into());
             }
         }
@@ -419,85 +525,10 @@ impl<R: Read> StreamReader<R> {
     }
 }
 
-/// The rest of a stream in pieces; from [`StreamReader::chunks`]. It ends after an error.
-#[derive(Debug)]
-pub struct Chunks<'a, R> {
-    reader: &'a mut StreamReader<R>,
-    most: usize,
-    over: bool,
-}
-
-impl<R: Read> Iterator for Chunks<'_, R> {
-    type Item = io::Result<Vec<u8>>;
-
-    fn next(&mut self) -> Option<io::Result<Vec<u8>>> {
-        if self.over {
-            return None;
-        }
-        let chunk = self.reader.read_up_to(self.most);
-        self.over = chunk.as_ref().map_or(true, Vec::is_empty);
-        (!matches!(&chunk, Ok(chunk) if chunk.is_empty())).then_some(chunk)
-    }
-}
-
-/// The lines of a stream, with their newlines; from `&mut` [`StreamReader`]. After one that was too long it goes on, after
-/// an error of the stream it ends.
-#[derive(Debug)]
-pub struct StreamLines<'a, R> {
-    reader: &'a mut StreamReader<R>,
-    over: bool,
-}
-
-impl<R: Read> Iterator for StreamLines<'_, R> {
-    type Item = io::Result<Vec<u8>>;
-
-    fn next(&mut self) -> Option<io::Result<Vec<u8>>> {
-        if self.over {
-            return None;
-        }
-        match self.reader.readline() {
-            Ok(line) if line.is_empty() => {
-                self.over = true;
-                None
-            }
-            Ok(line) => Some(Ok(line)),
-            Err(error) => {
-                let is_overrun = error.get_ref().is_some_and(|inner| inner.is::<LimitOverrunError>());
-                self.over = !is_overrun;
-                Some(Err(error))
-            }
-        }
-    }
-}
-
-impl<'a, R: Read> IntoIterator for &'a mut StreamReader<R> {
-    type Item = io::Result<Vec<u8>>;
-    type IntoIter = StreamLines<'a, R>;
-
-    fn into_iter(self) -> StreamLines<'a, R> {
-        StreamLines { reader: self, over: false }
-    }
-}
-
-/// What a `read_exact` has read into the buffer of its caller, which goes back into that of the reader unless all was there.
-struct Partial<'a, R> {
-    reader: &'a mut StreamReader<R>,
-    target: &'a mut [u8],
-    filled: usize,
-}
-
-impl<R> Drop for Partial<'_, R> {
-    fn drop(&mut self) {
-        if self.filled < self.target.len() {
-            self.reader.put_back(&self.target[..self.filled]);
-        }
-    }
-}
-
 impl<R: Read> Read for StreamReader<R> {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
         if self.buffer().is_empty() {
-            if target.len() >= self.storage.len().max(ROOM_MIN) {
+            if target.len() >= self.storage.len().clamp(ROOM_MIN, LARGE_MIN) {
                 return Self::read_stream(&mut self.inner, &mut self.broken, &mut self.at_end, target);
             }
             if !target.is_empty() {

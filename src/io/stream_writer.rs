@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   buffer  [ sent | held ]          held ≤ high      writes only append, nothing waits
-//!                 start              held > high      a write sends, and waits, until held ≤ low
+//!                 start              held > high      a write sends, and waits, until held ≤ low; so does a large piece
 //!                                    drain            sends, and waits, until nothing is held
 //! ```
 //!
@@ -13,6 +13,10 @@
 //! buffer, where in asyncio it fills the memory.
 //!
 //! What is sent is taken off at once, so that a send which is cancelled or fails leaves exactly what was not sent.
+//!
+//! A large piece, which is as long as the low mark, is not gathered but sent, together with what is held: gathering is there to make one
+//! call of many, and such a piece would be copied for a call that has to be made anyway. What the system has not taken of it is held as
+//! always, when it is no more than the low mark.
 //!
 //! Rejected: a task in the background that sends (it would need streams that it owns, and `write` would have an error that belongs to an
 //! earlier one); to let `drain` leave what is below the low mark (a question that is short would never be asked).
@@ -28,13 +32,17 @@ use super::split::ShutDown;
 const HIGH: usize = 64 << 10;
 const LOW: usize = HIGH / 4;
 
+/// A piece that is shorter is copied, whatever the marks are.
+const LARGE_MIN: usize = 16 << 10;
+
 /// Gathers what is written, and sends it when it is told to, or when it is much: asyncio's `StreamWriter`, over any [`Write`].
 ///
 /// It is [`Write`] itself, for all code that takes that, and [`drain`](Self::drain) is [`flush`](Write::flush). asyncio's
 /// `write(data)`, which never waits, is [`write_nowait`](Self::write_nowait).
 ///
 /// **Nothing is sent in the background.** asyncio sends what was written even if nobody drains; here the writer holds
-/// it, up to the high-water mark of 64 KiB. So drain before waiting for an answer.
+/// it, up to the high-water mark of 64 KiB. So drain before waiting for an answer. Only a piece that is as long as the low-water mark
+/// (and 16 KiB) is not worth holding, and is sent at once.
 ///
 /// Dropping a writer sends what it holds, and nobody hears of an error; where the thread is unwinding, as in a task that was cancelled, it
 /// sends nothing. [`close`](Self::close) is the way to know.
@@ -197,6 +205,15 @@ impl<W: Write> StreamWriter<W> {
         self.send_held()
     }
 
+    /// Whether a piece of this length is to be sent, and not gathered.
+    fn sends(&self, length: usize) -> bool {
+        self.held().len() + length > self.high || self.is_large(length)
+    }
+
+    fn is_large(&self, length: usize) -> bool {
+        length >= LARGE_MIN.max(self.low)
+    }
+
     fn held(&self) -> &[u8] {
         &self.buffer[self.start..]
     }
@@ -334,31 +351,39 @@ impl<W: Write> Drop for Unsent<'_, W> {
 }
 
 impl<W: Write> Write for StreamWriter<W> {
-    /// Takes bytes, and sends where that would be more than the high-water mark. Where it fails or is cancelled, it has taken
-    /// none.
+    /// Takes bytes, and sends where that would be more than the high-water mark, or they are many. Where it fails or is
+    /// cancelled, it has taken none.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.check()?;
-        if self.held().len() + bytes.len() > self.high {
-            while self.held().len() > self.low.min(self.high.saturating_sub(bytes.len())) {
-                self.send(&[])?;
+        if self.sends(bytes.len()) {
+            if bytes.len() > self.high || self.is_large(bytes.len()) {
+                loop {
+                    match self.send(bytes)? {
+                        0 => {}
+                        sent => return Ok(sent),
+                    }
+                }
             }
-            if bytes.len() > self.high {
-                return self.send(bytes);
+            while self.held().len() > self.low.min(self.high - bytes.len()) {
+                self.send(&[])?;
             }
         }
         self.append(bytes);
         Ok(bytes.len())
     }
 
-    /// Takes all bytes, and sends where that would be more than the high-water mark. Where sending fails or is cancelled, what was not
-    /// sent is in the buffer.
+    /// Takes all bytes, and sends where that would be more than the high-water mark, or they are many. Where sending fails or is
+    /// cancelled, what was not sent is in the buffer.
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.check()?;
         let mut unsent = Unsent { writer: self, bytes };
-        if unsent.writer.held().len() + bytes.len() > unsent.writer.high {
-            while unsent.writer.held().len() + unsent.bytes.len() > unsent.writer.low {
+        if unsent.writer.sends(bytes.len()) {
+            loop {
                 let sent = unsent.writer.send(unsent.bytes)?;
                 unsent.bytes = &unsent.bytes[sent..];
+                if unsent.writer.held().len() + unsent.bytes.len() <= unsent.writer.low {
+                    break;
+                }
             }
         }
         Ok(())

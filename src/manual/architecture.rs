@@ -242,7 +242,7 @@
 //! | `file`, `file/buffers` | an open file; what was read ahead and what is to be written, and the position between them: read it first |
 //! | `file/reading`, `file/writing`, `file/locking` | its operations |
 //! | `functions`, `open_options`, `dir_builder` | std's |
-//! | `whole` | a file read from beginning to end |
+//! | `opening`, `copying`, `whole` | an open that ends with its task; a copy in pieces; a file read from beginning to end |
 //! | `read_dir`, `walk` | directories and trees |
 //! | `temp/` | what removes itself |
 //!
@@ -251,6 +251,7 @@
 //! | `command`, `child` | what is started, and what was |
 //! | `life`, `waiting`, `orphans` | whether a child has ended, and who may say so; the operation; those that nobody has any more |
 //! | `communication` | all three pipes at once |
+//! | `group` | signals to all that a child has started |
 //!
 //! | `signal/` | |
 //! |---|---|

@@ -1,17 +1,17 @@
 //! What a [`Server`](super::Server) needs to know of a listener.
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr};
 
 use super::tcp_listener::TcpListener;
 use super::tcp_stream::TcpStream;
-use crate::io::{Shared, ShutDown};
+use crate::io::{ReadSpare, Shared, ShutDown};
 
 /// A socket that accepts connections. Sealed.
 pub trait Listener: sealed::Sealed + 'static {
     /// Its connections, in several hands.
-    type Stream: Read + Write + ShutDown + Clone + 'static;
+    type Stream: ReadSpare + Write + ShutDown + Clone + 'static;
     /// Where it listens.
     type Addr: fmt::Debug;
 

@@ -279,7 +279,7 @@ impl<L: Listener> Core<L> {
         let Accepted { stream, peer, shut_down } = accepted;
         let id = self.clients_ever.get();
         self.clients_ever.set(id + 1);
-        let mut reader = StreamReader::new(stream.clone());
+        let mut reader = StreamReader::of_stream(stream.clone());
         if let Some(limit) = self.limit {
             reader.set_limit(limit);
         }

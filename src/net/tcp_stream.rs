@@ -15,8 +15,8 @@ use super::tcp_connect::connect_to;
 use super::tcp_connector::TcpConnector;
 use super::transfer::{self, ShortRead};
 use crate::io::{
-    self as streams, Action, Attempting, OwnedReadHalf, OwnedWriteHalf, ReadHalf, Readiness, ShutDown,
-    Timeouts, Watched, WriteHalf, by_value, named,
+    self as streams, Action, Attempting, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReadSpare, Readiness,
+    ShutDown, Timeouts, Watched, WriteHalf, by_value, named,
 };
 use crate::runtime::operation::Operation;
 use crate::runtime::reactor::Direction;
@@ -394,6 +394,13 @@ impl Read for &TcpStream {
 
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         transfer::receive_vectored(&self.socket, self.read_action(READS), buffers, ShortRead::HasEmptied)
+            .map_err(|error| self.name(error, READS))
+    }
+}
+
+impl ReadSpare for &TcpStream {
+    fn read_spare(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
+        transfer::receive_spare(&self.socket, self.read_action(READS), bytes, ShortRead::HasEmptied)
             .map_err(|error| self.name(error, READS))
     }
 }

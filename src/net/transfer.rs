@@ -6,6 +6,7 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::AsFd;
 
+use rustix::buffer::spare_capacity;
 use rustix::net::{
     RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendFlags, recv, recvmsg, send as send_to_peer,
     sendmsg,
@@ -54,6 +55,22 @@ pub(super) fn receive<S: AsFd>(
     let length = buffer.len();
     let receive = || Ok(recv(socket.get_ref(), &mut *buffer, RECEIVE)?.0);
     socket.operate(action, receive, |&read| short.shows_empty(read, length))
+}
+
+/// Into the room that a vector has.
+#[inline]
+pub(super) fn receive_spare<S: AsFd>(
+    socket: &Watched<S>,
+    action: Action,
+    bytes: &mut Vec<u8>,
+    short: ShortRead,
+) -> io::Result<usize> {
+    let room = bytes.capacity() - bytes.len();
+    if room == 0 {
+        return Ok(0);
+    }
+    let receive = || Ok(recv(socket.get_ref(), spare_capacity(&mut *bytes), RECEIVE)?.0);
+    socket.operate(action, receive, |&read| short.shows_empty(read, room))
 }
 
 pub(super) fn peek<S: AsFd>(socket: &Watched<S>, action: Action, buffer: &mut [u8]) -> io::Result<usize> {

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::communication::Communication;
-use super::life::Life;
+use super::life::{Life, Number};
 use super::orphans;
 use super::waiting::{Waiting, may_wait};
 use super::{ChildStderr, ChildStdin, ChildStdout};
-use crate::io::Watched;
+use crate::io::{Pauses, Watched};
 use crate::runtime::operation::Operation;
 use crate::runtime::with_deadline::wait_within;
 
@@ -58,8 +58,19 @@ pub struct Child {
     life: Arc<Life>,
     /// Readable when it has ended. None where a thread waits for it.
     pidfd: Option<Watched<OwnedFd>>,
-    kill_on_drop: bool,
+    /// It was the leader of a process group when it was started.
+    leads_group: bool,
+    on_drop: OnDrop,
     communication: Communication,
+}
+
+/// What becomes of a child that is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OnDrop {
+    GoesOn,
+    IsKilled,
+    /// And all that are in its group.
+    GroupIsKilled,
 }
 
 impl Child {
@@ -68,18 +79,20 @@ impl Child {
         let pidfd = open_pidfd(&child);
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let life = Life::new(child, program);
+        let leads_group = life.leads_group();
         let mut child = Child {
             stdin: None,
             stdout: None,
             stderr: None,
             life,
             pidfd,
-            kill_on_drop: false,
+            leads_group,
+            on_drop: OnDrop::GoesOn,
             communication: Communication::default(),
         };
         let adopted = child.take_pipes(pipes);
         // Where that fails nobody is going to have it.
-        child.kill_on_drop = adopted.is_err();
+        child.on_drop = if adopted.is_err() { OnDrop::IsKilled } else { OnDrop::GoesOn };
         adopted.map(|()| child)
     }
 
@@ -104,8 +117,8 @@ impl Child {
         Ok(())
     }
 
-    pub(super) fn set_kill_on_drop(&mut self, kill: bool) {
-        self.kill_on_drop = kill;
+    pub(super) fn set_on_drop(&mut self, on_drop: OnDrop) {
+        self.on_drop = on_drop;
     }
 
     pub(super) fn life(&self) -> &Arc<Life> {
@@ -227,14 +240,67 @@ impl Child {
         self.send_signal(libc::SIGTERM)
     }
 
-    /// Sends a signal by its number, such as `libc::SIGHUP`. Nothing happens if the child has ended: a process that has its number by
+    /// Sends a signal by its number, such as `libc::SIGHUP` or `libc::SIGRTMIN() + 1`. Nothing happens if the child has ended: a process that has its number by
     /// then gets no signal. One that is stopped gets it when it goes on; SIGKILL and SIGCONT at once.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a number that has no name, which real-time signals have not; as [`kill`](Self::kill).
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a number that no signal has which programs may use; as [`kill`](Self::kill).
     pub fn send_signal(&self, signal: i32) -> io::Result<()> {
         self.life.signal(self.pidfd.as_ref().map(AsFd::as_fd), signal)
+    }
+
+    /// Sends a signal to the child and to all that it has started, as far as they are in the process group that it leads: Python's
+    /// `os.killpg`. Those that are left are reached also when the child has ended. Nothing happens if nobody is.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) where the child was not started as the leader of a group, which
+    /// [`Command::process_group`](super::Command::process_group) does, and for a number as in [`send_signal`](Self::send_signal).
+    /// [`Unsupported`](io::ErrorKind::Unsupported) where the child was waited for, and the system is none that can tell its group from
+    /// a stranger's then (it is Linux before 6.9). When this process may not signal any of them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cede::process::{Stdio, shell};
+    /// use std::io::{self, Read};
+    ///
+    /// cede::run(|| -> io::Result<()> {
+    ///     let mut child =
+    ///         shell("sleep 1000 & sleep 1000 & echo begun; wait").process_group(0).stdout(Stdio::piped()).spawn()?;
+    ///     let mut stdout = child.stdout.take().unwrap();
+    ///     stdout.read_exact(&mut [0; 6])?;
+    ///     child.send_signal_to_group(15)?;
+    ///     // All who had the pipe have gone.
+    ///     assert_eq!(io::read_to_string(stdout)?, "");
+    ///     assert!(!child.wait()?.success());
+    ///     Ok(())
+    /// })
+    /// # .unwrap();
+    /// ```
+    pub fn send_signal_to_group(&self, signal: i32) -> io::Result<()> {
+        self.signal_group(Some(signal), Number::MayBeAnothers).map(drop)
+    }
+
+    /// Has the system end the child and all that are in the group that it leads (SIGKILL), and does not wait for that.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_signal_to_group`](Self::send_signal_to_group).
+    pub fn kill_group(&self) -> io::Result<()> {
+        self.send_signal_to_group(libc::SIGKILL)
+    }
+
+    fn signal_group(&self, signal: Option<i32>, trust: Number) -> io::Result<bool> {
+        if !self.leads_group {
+            let message = format!(
+                "can't send a signal to the group of {}: it leads none. Start it with `process_group(0)`",
+                self.life
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        self.life.signal_group(self.pidfd.as_ref().map(AsFd::as_fd), signal, trust)
     }
 
     /// Asks the child to end, and has it killed if it has not after this time; waits for its end either way. A child that is
@@ -272,6 +338,55 @@ impl Child {
             return Ok(status);
         }
         self.kill()?;
+        self.waiting().wait()
+    }
+
+    /// As [`shut_down`](Self::shut_down), of all that are in the group that the child leads: they are asked to end, and who is left after this
+    /// time is killed. Comes back when the child has ended and nobody is left, or was killed.
+    ///
+    /// The system tells nobody when a group is empty, so that is asked for every now and then once the child has ended.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_signal_to_group`](Self::send_signal_to_group) and [`wait`](Self::wait).
+    ///
+    /// # Cancellation
+    ///
+    /// Unwinds when the task is cancelled meanwhile. They were asked to end then, and not killed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cede::process::shell;
+    /// use std::os::unix::process::ExitStatusExt;
+    /// use std::time::Duration;
+    ///
+    /// cede::run(|| -> std::io::Result<()> {
+    ///     let child = shell("sleep 1000 & sleep 1000 & wait").process_group(0).spawn()?;
+    ///     let status = child.shut_down_group(Duration::from_secs(10))?;
+    ///     assert_eq!(status.signal(), Some(15));
+    ///     Ok(())
+    /// })
+    /// # .unwrap();
+    /// ```
+    pub fn shut_down_group(&self, grace: Duration) -> io::Result<ExitStatus> {
+        let begin = crate::time::now();
+        self.send_signal_to_group(libc::SIGTERM)?;
+        self.send_signal_to_group(libc::SIGCONT)?;
+        if let Some(status) = self.wait_within(grace)? {
+            let mut pauses = Pauses::within(Some(grace.saturating_sub(crate::time::now() - begin)));
+            while self.signal_group(None, Number::IsFresh)? {
+                match pauses.pause() {
+                    Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                        self.signal_group(Some(libc::SIGKILL), Number::IsFresh)?;
+                        break;
+                    }
+                    paused => paused?,
+                }
+            }
+            return Ok(status);
+        }
+        self.kill_group()?;
         self.waiting().wait()
     }
 
@@ -400,6 +515,7 @@ impl TryFrom<std::process::Child> for Child {
         let has_ended = child.try_wait()?.is_some();
         let mut child = Child::adopt(child, "started elsewhere".to_owned())?;
         child.pidfd.take_if(|_| has_ended);
+        child.leads_group &= !has_ended;
         Ok(child)
     }
 }
@@ -424,10 +540,12 @@ fn open_pidfd(_: &std::process::Child) -> Option<Watched<OwnedFd>> {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        if self.kill_on_drop {
-            // Nobody is there to hear that it may not be done.
-            let _ = self.kill();
-        }
+        // Nobody is there to hear that it may not be done.
+        let _ = match self.on_drop {
+            OnDrop::GoesOn => Ok(()),
+            OnDrop::IsKilled => self.kill(),
+            OnDrop::GroupIsKilled => self.kill_group(),
+        };
         orphans::adopt(Arc::clone(&self.life), self.pidfd.take().map(Watched::into_inner));
         orphans::look_at_left_over();
     }

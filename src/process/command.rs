@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{CommandArgs, CommandEnvs, ExitStatus, Output, Stdio};
 
-use super::child::Child;
+use super::child::{Child, OnDrop};
 use super::orphans;
 use super::waiting::may_wait;
 use crate::io::named;
@@ -36,7 +36,7 @@ pub struct Command {
     std: std::process::Command,
     /// Which of the three standard streams were set here.
     is_set: [bool; 3],
-    kill_on_drop: bool,
+    on_drop: OnDrop,
 }
 
 /// A command of the shell, `/bin/sh -c`: asyncio's `create_subprocess_shell`.
@@ -44,7 +44,8 @@ pub struct Command {
 /// What comes from elsewhere does not belong into it: a shell takes `;` and `$` as its own. Have it as an argument, or a variable of the
 /// environment, or do without a shell.
 ///
-/// A signal goes to the shell alone and not to what that has started. `exec` in front of its last command makes that take the shell's place.
+/// A signal goes to the shell alone and not to what that has started. `exec` in front of its last command makes that take the shell's place;
+/// where there are several, [`process_group(0)`](Command::process_group) or [`kill_group_on_drop`](Command::kill_group_on_drop) has them reached together.
 ///
 /// # Examples
 ///
@@ -161,7 +162,40 @@ impl Command {
     /// Whether the child is killed (SIGKILL) when its [`Child`] is dropped before it has ended, as by a task that is cancelled. Off at first, as in
     /// std: a child then goes on.
     pub fn kill_on_drop(&mut self, kill: bool) -> &mut Self {
-        self.kill_on_drop = kill;
+        self.on_drop = if kill { OnDrop::IsKilled } else { OnDrop::GoesOn };
+        self
+    }
+
+    /// Whether it is started as the leader of a process group of its own, and all that are in that group are killed when the [`Child`] is
+    /// dropped: what a shell has started, too, and also where the shell has ended before. Not set at first; the later call of this and
+    /// [`kill_on_drop`](Self::kill_on_drop) counts.
+    ///
+    /// Who has left the group is not reached: a daemon, or a job of an interactive shell. Nor is any after the child was waited for, on
+    /// systems other than Linux 6.9 and later; see [`Child::send_signal_to_group`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cede::process::{Stdio, shell};
+    /// use std::io::{self, Read};
+    ///
+    /// cede::run(|| -> io::Result<()> {
+    ///     let mut child =
+    ///         shell("sleep 1000 & echo begun; wait").kill_group_on_drop(true).stdout(Stdio::piped()).spawn()?;
+    ///     let mut stdout = child.stdout.take().unwrap();
+    ///     stdout.read_exact(&mut [0; 6])?;
+    ///     drop(child);
+    ///     // `sleep` had the pipe as well.
+    ///     assert_eq!(io::read_to_string(stdout)?, "");
+    ///     Ok(())
+    /// })
+    /// # .unwrap();
+    /// ```
+    pub fn kill_group_on_drop(&mut self, kill: bool) -> &mut Self {
+        if kill {
+            self.std.process_group(0);
+        }
+        self.on_drop = if kill { OnDrop::GroupIsKilled } else { OnDrop::GoesOn };
         self
     }
 
@@ -176,7 +210,7 @@ impl Command {
         let program = format!("{:?}", self.std.get_program());
         let child = self.std.spawn().map_err(|error| failed(&self.std, error))?;
         let mut child = Child::adopt(child, program)?;
-        child.set_kill_on_drop(self.kill_on_drop);
+        child.set_on_drop(self.on_drop);
         Ok(child)
     }
 
@@ -246,7 +280,7 @@ impl Command {
 
     /// Whether its [`Child`] has it killed when that is dropped.
     pub fn get_kill_on_drop(&self) -> bool {
-        self.kill_on_drop
+        self.on_drop != OnDrop::GoesOn
     }
 
     /// The command of std.
@@ -269,7 +303,7 @@ impl Command {
 /// Its streams don't count as set here: [`output`](Command::output) has them be pipes.
 impl From<std::process::Command> for Command {
     fn from(std: std::process::Command) -> Self {
-        Command { std, is_set: [false; 3], kill_on_drop: false }
+        Command { std, is_set: [false; 3], on_drop: OnDrop::GoesOn }
     }
 }
 

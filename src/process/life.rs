@@ -23,9 +23,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, test_kill_process_group, waitid,
+};
 
+use super::group;
 use crate::io::named;
+use crate::runtime::process_signals;
 use crate::runtime::quiet_thread::QuietThread;
 use crate::sync::Event;
 
@@ -40,6 +44,15 @@ pub(super) struct Life {
     state: Mutex<State>,
     /// Of a child that a thread waits for.
     pub(super) ended: Event,
+}
+
+/// What is known of a group whose leader has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Number {
+    /// The leader was waited for at some time: a stranger may have its number.
+    MayBeAnothers,
+    /// The leader was there a moment ago.
+    IsFresh,
 }
 
 struct State {
@@ -94,12 +107,7 @@ impl Life {
 
     /// Sends a signal, by the descriptor if there is one. Does nothing once it has ended.
     pub(super) fn signal(&self, pidfd: Option<BorrowedFd<'_>>, number: i32) -> io::Result<()> {
-        let Some(signal) = Signal::from_named_raw(number) else {
-            let message = format!(
-                "can't send signal {number} to {self}: there is none with a name that has this number"
-            );
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-        };
+        let signal = self.checked(number)?;
         let mut state = self.state();
         if state.end.is_some() {
             return Ok(());
@@ -113,6 +121,58 @@ impl Life {
             // No zombie is kept of it.
             Err(Errno::SRCH) => Ok(()),
             sent => sent.map_err(|error| named(error.into(), "sends a signal to", self)),
+        }
+    }
+
+    fn checked(&self, number: i32) -> io::Result<Signal> {
+        process_signals::by_number(number).ok_or_else(|| {
+            let message = format!(
+                "can't send signal {number} to {self}: no signal that programs may use has this number"
+            );
+            io::Error::new(io::ErrorKind::InvalidInput, message)
+        })
+    }
+
+    /// Whether it leads a process group, as it was started, and that is not the group of this process. It has not been waited for.
+    pub(super) fn leads_group(&self) -> bool {
+        let pid = self.state().pid();
+        group::of(pid) == Some(pid)
+    }
+
+    /// Sends a signal to all that are in the group that it leads, or asks (`None`) whether anybody is. Gives whether anybody was.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` where it has ended, and the system has no safe way to find its group.
+    pub(super) fn signal_group(
+        &self,
+        pidfd: Option<BorrowedFd<'_>>,
+        number: Option<i32>,
+        trust: Number,
+    ) -> io::Result<bool> {
+        let signal = number.map(|number| self.checked(number)).transpose()?;
+        let state = self.state();
+        let by_descriptor = pidfd.map(|pidfd| group::signal_by_descriptor(pidfd, number.unwrap_or(0)));
+        let sent = match by_descriptor {
+            Some(sent) if !matches!(sent, Err(Errno::INVAL | Errno::NOSYS)) => sent,
+            _ if trust == Number::MayBeAnothers && !state.has_its_number() => {
+                let message = format!(
+                    "can't send a signal to the group of {self}, which has ended: its number may be another's by now. \
+                     Signal the group before waiting for its leader, or use Linux 6.9 or later"
+                );
+                return Err(io::Error::new(io::ErrorKind::Unsupported, message));
+            }
+            _ => match signal {
+                Some(signal) => kill_process_group(state.pid(), signal),
+                None => test_kill_process_group(state.pid()),
+            },
+        };
+        match sent {
+            Ok(()) => Ok(true),
+            Err(Errno::SRCH) => Ok(false),
+            // Somebody is there, whom this process may not signal.
+            Err(Errno::PERM) if signal.is_none() => Ok(true),
+            Err(error) => Err(named(error.into(), "sends a signal to", format_args!("the group of {self}"))),
         }
     }
 
@@ -176,6 +236,12 @@ impl State {
 
     fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
+    }
+
+    /// Whether it is there, or its status is, so that nobody else can have its number.
+    fn has_its_number(&self) -> bool {
+        let peek = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        self.end.is_none() && rustix::io::retry_on_intr(|| waitid(WaitId::Pid(self.pid()), peek)).is_ok()
     }
 }
 

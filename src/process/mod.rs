@@ -29,6 +29,13 @@
 //! a zombie until the program ends. Here an orphan is looked after: where it has not ended yet, by one thread for all
 //! orphans, which is there only as long as there is one. It needs no run.
 //!
+//! # What a child has started
+//!
+//! Signals go to the child alone. What it has started in turn hears of them where the child leads a process group
+//! ([`Command::process_group`] of 0, as Python's `process_group=0`): [`Child::send_signal_to_group`] is Python's `os.killpg`,
+//! [`Child::shut_down_group`] ends all of them in an orderly way, and [`Command::kill_group_on_drop`] has all of them end with
+//! the [`Child`]. A shell in a group of its own is no job of the terminal any more: Ctrl-C does not reach it.
+//!
 //! # Examples
 //!
 //! ```
@@ -58,6 +65,7 @@
 mod child;
 mod command;
 mod communication;
+mod group;
 mod life;
 mod orphans;
 mod waiting;

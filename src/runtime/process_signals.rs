@@ -31,6 +31,8 @@
 //! whichever run is first tells all listeners, so that one that is busy holds nobody up. Who asks a listener whether something has come
 //! dispatches first, so that a listener needs no run until somebody waits.
 //!
+//! Who waits by a future may do so outside of runs, and outlive the run that it began in: it has a thread tell it (`lookout.rs`).
+//!
 //! What waits for a signal holds a [`Sender`](super::inbox::Sender), so that the run is not at a deadlock: signals come from outside.
 //!
 //! Rejected: the crate signal-hook. Once it has installed its handler it never gives the signal back: when the last listener is gone, or between
@@ -48,6 +50,7 @@
 mod action;
 mod handler;
 mod handlers;
+mod lookout;
 mod signal_set;
 
 use std::collections::BTreeMap;
@@ -63,9 +66,10 @@ use super::inbox::Inbox;
 use super::waker_cell::HoldWakers;
 
 pub(super) use self::action::deliver_here;
-pub(crate) use self::action::{real_time, send_to_self};
+pub(crate) use self::action::{by_number, real_time, send_to_self};
 pub(crate) use self::handler::Ending;
 pub(crate) use self::handlers::Handlers;
+pub(crate) use self::lookout::{Lookout, keep as keep_lookout};
 pub(crate) use self::signal_set::SignalSet;
 
 /// Who wants signals.

@@ -32,8 +32,9 @@ impl Waiter {
         Waiter(NonNull::from(cell).cast().map_addr(|address| address | CELL))
     }
 
+    /// Whether it is a future that waits, and no task.
     #[inline(always)]
-    fn is_cell(self) -> bool {
+    pub(crate) fn is_cell(self) -> bool {
         self.0.addr().get() & CELL != 0
     }
 

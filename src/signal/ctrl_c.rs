@@ -11,7 +11,8 @@ use super::stream::{Signal, Wait, signal};
 use crate::runtime::operation::{CancelWait, Operation, sealed};
 use crate::runtime::waiter::Waiter;
 
-/// The operation of waiting for the next Ctrl-C (SIGINT), for `select!`; `ctrl_c().wait()?` just waits.
+/// The operation of waiting for the next Ctrl-C (SIGINT), for `select!`; `ctrl_c().wait()?` just waits, and `ctrl_c().await?` does in any
+/// executor.
 ///
 /// It listens from when it is first waited for until it is dropped. Before and after that Ctrl-C does what it does otherwise, which in
 /// [`run`](crate::run) is to cancel the main task. Who waits again and again, and wants to miss none in between, takes a stream: `signal(SignalKind::INT)`.

@@ -21,7 +21,7 @@ use libc::c_int;
 use pin_project_lite::pin_project;
 
 use super::kind::SignalKind;
-use super::stream::{Names, await_signals, set_of};
+use super::stream::{self, Names, await_signals, set_of};
 use crate::runtime::inbox::Sender;
 use crate::runtime::operation::{CancelWait, Operation, sealed};
 use crate::runtime::process_signals::{self, Listener, Listening, SignalSet};
@@ -51,6 +51,7 @@ impl Listener for State {
 struct Inner {
     signals: SignalSet,
     state: Arc<State>,
+    lookout: stream::Watch,
     _listening: Listening,
 }
 
@@ -143,7 +144,8 @@ impl Shutdown {
         let listening = process_signals::listen(signals, listener, Some(Arc::default()));
         let listening =
             listening.map_err(|(signal, error)| SignalKind::from_raw(signal).not_given(&error))?;
-        Ok(Shutdown { inner: Arc::new(Inner { signals, state, _listening: listening }) })
+        let lookout = stream::Watch::new();
+        Ok(Shutdown { inner: Arc::new(Inner { signals, state, lookout, _listening: listening }) })
     }
 
     /// Asks for the end, as a signal does. The first signal after that does not end the process yet.
@@ -180,7 +182,8 @@ impl Shutdown {
         self.requested().wait();
     }
 
-    /// The operation of [`wait`](Shutdown::wait), for `select!`.
+    /// The operation of [`wait`](Shutdown::wait), for `select!`, and for `.await` in any executor; see
+    /// [`Signal::receiving`](super::Signal::receiving).
     pub fn requested(&self) -> Requested<'_> {
         Requested { shutdown: self, event: self.inner.state.requested.waiting(), awake: None }
     }
@@ -287,7 +290,7 @@ impl Operation for Requested<'_> {
 
     fn register(self: Pin<&mut Self>, waiter: Waiter) {
         let this = self.project();
-        *this.awake = await_signals();
+        *this.awake = await_signals(waiter, &this.shutdown.inner.lookout);
         this.event.register(waiter);
     }
 

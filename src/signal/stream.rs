@@ -8,7 +8,7 @@
 use std::fmt;
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use libc::c_int;
@@ -18,7 +18,7 @@ use super::kind::SignalKind;
 use crate::runtime::guarded::Guarded;
 use crate::runtime::inbox::Sender;
 use crate::runtime::operation::{CancelWait, Operation, sealed};
-use crate::runtime::process_signals::{self, Listener, Listening, SignalSet};
+use crate::runtime::process_signals::{self, Listener, Listening, Lookout, SignalSet};
 use crate::runtime::scheduler::with_scheduler;
 use crate::runtime::wait_list::{List, Node};
 use crate::runtime::waiter::Waiter;
@@ -29,7 +29,11 @@ use crate::time::Elapsed;
 pub(super) struct Mailbox {
     signals: SignalSet,
     state: Guarded<State>,
+    lookout: Watch,
 }
+
+/// Who tells of signals where futures wait for them; nobody before one does.
+pub(super) type Watch = OnceLock<Arc<Lookout>>;
 
 struct State {
     raised: SignalSet,
@@ -121,7 +125,7 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
 pub fn signals(kinds: impl IntoIterator<Item = SignalKind>) -> io::Result<Signal> {
     let signals = set_of(kinds)?;
     let state = State { raised: SignalSet::EMPTY, last: 0, waiters: List::new() };
-    let mailbox = Arc::new(Mailbox { signals, state: Guarded::new(state) });
+    let mailbox = Arc::new(Mailbox { signals, state: Guarded::new(state), lookout: Watch::new() });
     let listener = Arc::clone(&mailbox) as Arc<dyn Listener>;
     let listening = process_signals::listen(signals, listener, None);
     let listening = listening.map_err(|(signal, error)| SignalKind::from_raw(signal).not_given(&error))?;
@@ -172,9 +176,23 @@ impl Signal {
         wait_within(pin!(self.receiving()), timeout).ok_or(Elapsed::new())
     }
 
-    /// The operation of [`recv`](Signal::recv), for `select!`.
+    /// The operation of [`recv`](Signal::recv), for `select!`, and for `.await` in any executor: there a thread tells of signals, from when
+    /// the first future waits until the stream is dropped.
+    ///
+    /// # Panics
+    ///
+    /// A future of it panics where that thread can't be had.
     ///
     /// # Examples
+    ///
+    /// ```
+    /// use cede::signal::{SignalKind, signal};
+    ///
+    /// let hang_up = signal(SignalKind::HUP)?;
+    /// SignalKind::HUP.raise()?;
+    /// assert_eq!(smol::block_on(async { hang_up.receiving().await }), SignalKind::HUP);
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     ///
     /// ```
     /// use cede::signal::{SignalKind, signal};
@@ -255,7 +273,7 @@ impl Mailbox {
 
     pub(super) fn register(&self, wait: Pin<&mut Wait>, waiter: Waiter) {
         let wait = wait.project();
-        *wait.awake = await_signals();
+        *wait.awake = await_signals(waiter, &self.lookout);
         let state = self.state.lock();
         if state.raised.is_empty() {
             state.waiters.link(wait.node.as_ref(), waiter);
@@ -280,11 +298,19 @@ impl Mailbox {
     }
 }
 
-/// The run of the task that is about to wait hears of signals from now on; what has been raised already is told. The run is not at a
-/// deadlock as long as what this gives lives.
-pub(super) fn await_signals() -> Option<Sender> {
-    let awake = with_scheduler(|scheduler| scheduler.outside.await_signals());
-    // What came before the run was told of signals.
+/// Who is about to wait hears of signals from now on; what has been raised already is told. A task has them told by its run, which is not
+/// at a deadlock as long as what this gives lives; a future, which may be in no run or outlive the one it is in, by the lookout.
+pub(super) fn await_signals(waiter: Waiter, lookout: &Watch) -> Option<Sender> {
+    let awake = if waiter.is_cell() {
+        lookout.get_or_init(|| match process_signals::keep_lookout() {
+            Ok(lookout) => lookout,
+            Err(error) => panic!("cede: no thread can be had that tells a future of signals: {error}"),
+        });
+        None
+    } else {
+        with_scheduler(|scheduler| scheduler.outside.await_signals())
+    };
+    // What came before anybody was there to tell of it.
     process_signals::dispatch();
     awake
 }

@@ -225,7 +225,7 @@
 //! | a handler for each signal that was written to the loop's pipe, as long as there was room | one call for all that came before it |
 //! | `RuntimeError` for SIGKILL, `ValueError` for a number that is none | an error that says why ([`InvalidInput`](std::io::ErrorKind::InvalidInput)) |
 //! | the handler goes with `loop.close()`; the signal then does what it does by default | it goes with the run; the signal then does what it did before |
-//! | a handler that sets an event, for who wants to wait | [`signal`](crate::signal::signal), [`signals`](crate::signal::signals): streams to receive from; [`Shutdown`](crate::signal::Shutdown) for an orderly end, and for what a second signal does |
+//! | a handler that sets an event, for who wants to wait | [`signal`](crate::signal::signal), [`signals`](crate::signal::signals): streams to receive from, also by `.await` in other executors; [`Shutdown`](crate::signal::Shutdown) for an orderly end, and for what a second signal does |
 //! | `signal.raise_signal(sig)`, `signal.SIGTERM.name` | [`SignalKind::raise`](crate::signal::SignalKind::raise), [`SignalKind::name`](crate::signal::SignalKind::name) |
 //! | `signal.set_wakeup_fd`, `siginterrupt`, `pthread_sigmask`, `sigwait` | nothing |
 //! | `run`: the first Ctrl-C cancels the main task, and `KeyboardInterrupt` comes out | [`cede::run`](crate::run) on the main thread: the first cancels the main task; when all has been cleaned up, the process ends by the signal |

@@ -106,7 +106,7 @@
 //! | `sendfile` | [`TcpStream::send_file`](crate::net::TcpStream::send_file) |
 //! | `fsync`, `fdatasync`, `pread`, `pwrite` | [`sync_all`](crate::fs::File::sync_all), [`sync_data`](crate::fs::File::sync_data), [`read_at`](crate::fs::File::read_at), [`write_at`](crate::fs::File::write_at) |
 //! | `fcntl.flock` | [`lock`](crate::fs::File::lock), [`lock_shared`](crate::fs::File::lock_shared), [`try_lock`](crate::fs::File::try_lock), [`unlock`](crate::fs::File::unlock) |
-//! | `shutil.copyfile`, `copy` | [`copy`](crate::fs::copy); between open files [`io::copy`](crate::io::copy()) |
+//! | `shutil.copyfile`, `copy` | [`copy`](crate::fs::copy()), which ends when it is cancelled; between open files [`io::copy`](crate::io::copy()) |
 //! | `shutil.copytree`, `move` | nothing: a loop over [`walk`](crate::fs::walk()) |
 //!
 //! | `aiofiles.tempfile` | `cede::fs::temp`, with the feature `tempfile` |

@@ -327,7 +327,7 @@
 //! | `create_subprocess_shell(line)` | [`shell(line).spawn()`](crate::process::shell) |
 //! | `stdin=PIPE`, `DEVNULL`, a file or descriptor; `None`, as this process has it | [`Stdio::piped()`](crate::process::Stdio), `null()`, `Stdio::from` a file or a pipe; `inherit()` |
 //! | `stderr=STDOUT` | a pipe for both: `let (reader, writer) = io::pipe()?`, then `stdout(writer.try_clone()?)` and `stderr(writer)` |
-//! | `env=`, `cwd=`, `user=`, `group=`, `process_group=` | `env_clear().envs(…)`, `current_dir`, `uid`, `gid`, `process_group` |
+//! | `env=`, `cwd=`, `user=`, `group=`, `process_group=` | `env_clear().envs(…)`, `current_dir`, `uid`, `gid`, [`process_group`](crate::process::Command::process_group) |
 //! | `preexec_fn=`, `pass_fds=`, `start_new_session=` | `pre_exec` of [`as_std_mut`](crate::process::Command::as_std_mut), which is unsafe, for good reason: Python's may deadlock |
 //! | `limit=` | [`StreamReader::with_limit`](crate::io::StreamReader::with_limit) |
 //! | `process.stdin`, `stdout`, `stderr` | the same names: [`Write`](std::io::Write) and [`Read`](std::io::Read), in a [`StreamWriter`](crate::io::StreamWriter) and a [`StreamReader`](crate::io::StreamReader) where their verbs are wanted |
@@ -336,6 +336,7 @@
 //! | `communicate(input)` | [`communicate`](crate::process::Child::communicate). Cancelled it loses nothing, where asyncio's loses what it had read: call it again, or look at [`said_so_far`](crate::process::Child::said_so_far) |
 //! | `wait_for(process.wait(), s)`, `wait_for(process.communicate(), s)` | [`wait_timeout`](crate::process::Child::wait_timeout), [`communicate_timeout`](crate::process::Child::communicate_timeout) |
 //! | `send_signal(n)`, `terminate()`, `kill()` | the same; of one that has ended: nothing, where asyncio raises `ProcessLookupError` |
+//! | `os.killpg(process.pid, n)` | [`send_signal_to_group`](crate::process::Child::send_signal_to_group), which reaches no stranger when the process has ended; [`shut_down_group`](crate::process::Child::shut_down_group), [`kill_group_on_drop`](crate::process::Command::kill_group_on_drop) |
 //! | `terminate()`, and `kill()` after a while | [`shut_down(grace)`](crate::process::Child::shut_down) |
 //! | a process that is forgotten is killed when its transport is collected | it goes on, as std's, and leaves no zombie; [`kill_on_drop`](crate::process::Command::kill_on_drop) |
 //! | `subprocess.run(…, capture_output=True)` | [`output`](crate::process::Command::output), [`status`](crate::process::Command::status) |

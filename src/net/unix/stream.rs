@@ -13,8 +13,8 @@ use super::address;
 use super::credentials::{self, PeerCredentials};
 use super::descriptors::{self, ReceivedWithDescriptors};
 use crate::io::{
-    self as streams, Action, Attempting, OwnedReadHalf, OwnedWriteHalf, ReadHalf, Readiness, ShutDown,
-    Timeouts, Watched, WriteHalf, by_value, named,
+    self as streams, Action, Attempting, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReadSpare, Readiness,
+    ShutDown, Timeouts, Watched, WriteHalf, by_value, named,
 };
 use crate::net::conversions::conversions;
 use crate::net::options::{refuse_zero, socket_options};
@@ -329,6 +329,13 @@ impl Read for &UnixStream {
 
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         transfer::receive_vectored(&self.socket, self.read_action(), buffers, ShortRead::SaysNothing)
+            .map_err(|error| self.name(error, READS))
+    }
+}
+
+impl ReadSpare for &UnixStream {
+    fn read_spare(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
+        transfer::receive_spare(&self.socket, self.read_action(), bytes, ShortRead::SaysNothing)
             .map_err(|error| self.name(error, READS))
     }
 }

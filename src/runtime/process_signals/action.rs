@@ -114,6 +114,15 @@ pub(crate) fn real_time() -> std::ops::RangeInclusive<c_int> {
     return 1..=0;
 }
 
+/// A signal by its number, if a program may use it: one with a name, or a real-time signal.
+pub(crate) fn by_number(signal: c_int) -> Option<rustix::process::Signal> {
+    if !real_time().contains(&signal) {
+        return rustix::process::Signal::from_named_raw(signal);
+    }
+    // SAFETY: the C library does not keep it for itself, so that its handler, or what it does by default, is the program's own affair.
+    Some(unsafe { rustix::process::Signal::from_raw_unchecked(signal) })
+}
+
 /// Has this thread take a signal, whatever its mask says, with the action that the signal has. Comes back where that lets it.
 pub(in crate::runtime) fn deliver_here(signal: c_int) {
     // SAFETY: the set is initialised before it is used; the calls have no other preconditions, and may be called in a signal handler.
