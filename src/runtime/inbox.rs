@@ -8,13 +8,18 @@
 //! ```text
 //!          begin_sleep                     push finds ASLEEP
 //!   AWAKE ─────────────▶ ASLEEP ─────────────────────────────▶ NOTIFIED
-//!     ▲                    │                                       │
+//!     ▲ │                  │                                     ▲ │
+//!     │ │  begin_doze      │           push finds DOZING, but    │ │
+//!     │ └──────────────▶ DOZING ─── not for results while more ──┘ │
+//!     │                    │                 are to come           │
 //!     └────────────────────┴──────────── end_sleep ────────────────┘
 //! ```
 //!
-//! Only who turns ASLEEP into NOTIFIED notifies, so that there is at most one notification for each sleep, and none
+//! Only who turns ASLEEP or DOZING into NOTIFIED notifies, so that there is at most one notification for each sleep, and none
 //! while the scheduler is awake. Nothing is lost: whoever pushes does so before it looks at the state; the scheduler sets
 //! ASLEEP before it looks at the queue a last time. All four are sequentially consistent, so one of the two sees the other.
+//!
+//! Who dozes has a deadline that is near (`doze`), and so what is held back till then is held back for no longer.
 //!
 //! The notification is a system call, and a task is woken under the lock of what it has waited for. Who wakes one so claims the
 //! notification there, and makes it when the lock is free ([`notify_soon`](super::waker_cell::notify_soon)): else whoever is woken would find
@@ -23,7 +28,7 @@
 //! The sleep is a wait for the OS, which is notified through the reactor, or a nap, where there is none and nothing
 //! needs one: then the thread is parked.
 //!
-//! A [`Sender`] is held by whatever is going to wake someone. The run is not at a deadlock while one lives; when the
+//! A [`Sender`] is held by whatever is going to wake someone, or a [`Ticket`](super::blocking::Ticket). The run is not at a deadlock while one lives; when the
 //! last goes, the scheduler is notified, so that it looks again. A [`Handle`](super::Handle) is counted too, but
 //! promises nothing: it is like whatever else tasks share with other threads.
 //!
@@ -39,6 +44,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::blocking::Counts;
 #[cfg(cede_loom)]
 use super::models::Notifier;
 #[cfg(not(cede_loom))]
@@ -72,7 +78,8 @@ struct Queue {
 
 const AWAKE: u8 = 0;
 const ASLEEP: u8 = 1;
-const NOTIFIED: u8 = 2;
+const DOZING: u8 = 2;
+const NOTIFIED: u8 = 3;
 
 /// See the head of this file.
 #[derive(Default)]
@@ -82,6 +89,8 @@ pub(crate) struct Inbox {
     any: AtomicBool,
     state: AtomicU8,
     senders: AtomicUsize,
+    /// What is under way on other threads.
+    pub(super) tickets: Counts,
     handles: AtomicUsize,
     /// What came from signal handlers, and the scheduler has not heard of.
     raised: AtomicU8,
@@ -109,9 +118,9 @@ impl Inbox {
         Sender { inbox: Arc::clone(self) }
     }
 
-    /// Whether any handle is left that could wake somebody.
+    /// Whether any sender or ticket is left that could wake somebody.
     pub(crate) fn has_senders(&self) -> bool {
-        self.senders.load(Ordering::SeqCst) > 0
+        self.senders.load(Ordering::SeqCst) > 0 || self.tickets.any()
     }
 
     /// Counts one more handle.
@@ -225,6 +234,22 @@ impl Inbox {
         self.claim_notification()
     }
 
+    /// As [`wake`](Inbox::wake), by a thread that has done what the task waits for. `more_comes` says, of a number of messages that the
+    /// scheduler has not heard, whether that may wait until there are more of them. It is asked only of a scheduler that dozes.
+    pub(super) fn wake_with_result(&self, task: TaskKey, more_comes: impl FnOnce(usize) -> bool) {
+        let mut queue = self.lock();
+        if queue.closed {
+            return;
+        }
+        queue.messages.push_back(Message::Wake(task));
+        let unheard = queue.messages.len();
+        self.any.store(true, Ordering::SeqCst);
+        drop(queue);
+        if self.state.load(Ordering::SeqCst) != DOZING || !more_comes(unheard) {
+            self.notify();
+        }
+    }
+
     /// Ends the sleep that is going on, if there is one.
     fn notify(&self) {
         if self.claim_notification() {
@@ -234,7 +259,10 @@ impl Inbox {
 
     /// Whether the scheduler sleeps, and the caller is the one to end that.
     fn claim_notification(&self) -> bool {
-        self.state.compare_exchange(ASLEEP, NOTIFIED, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+        let state = self.state.load(Ordering::SeqCst);
+        // One that has begun since it was looked at has begun after what the caller has to say, and so finds it.
+        (state == ASLEEP || state == DOZING)
+            && self.state.compare_exchange(state, NOTIFIED, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
     /// Ends a sleep. It may have ended by itself meanwhile: then a later one may end early, which does no harm.
@@ -266,11 +294,21 @@ impl Inbox {
     /// The scheduler is about to wait. Gives false, and it must not, when something has come in.
     #[must_use]
     pub(crate) fn begin_sleep(&self) -> bool {
+        self.begin(ASLEEP)
+    }
+
+    /// The same, for a moment in which results may be held back.
+    #[must_use]
+    pub(super) fn begin_doze(&self) -> bool {
+        self.begin(DOZING)
+    }
+
+    fn begin(&self, sleep: u8) -> bool {
         debug_assert!(
             self.notifier.get().is_some() || self.sleeper.get().is_some(),
             "somebody must be able to end the sleep"
         );
-        self.state.store(ASLEEP, Ordering::SeqCst);
+        self.state.store(sleep, Ordering::SeqCst);
         let may_sleep = !self.any.load(Ordering::SeqCst);
         if !may_sleep {
             self.end_sleep();
@@ -349,6 +387,7 @@ pub(crate) struct Sender {
 
 impl Sender {
     /// As [`Inbox::wake`].
+    #[cfg(all(test, not(cede_loom)))]
     pub(crate) fn wake(&self, task: TaskKey) {
         self.inbox.wake(task);
     }
