@@ -66,8 +66,11 @@ unsafe impl<F: Send, T: Send> Sync for Job<F, T> {}
 impl<F, T> Job<F, T> {
     /// That is going to be handed in by a task that waits for it.
     pub(super) fn new(f: F, ticket: Ticket, task: TaskKey) -> Self {
+        let word = AtomicU8::new(0);
+        // Stored, so that in a model the word is there before another thread is.
+        word.store(AWAITED, Ordering::Relaxed);
         Job {
-            word: AtomicU8::new(AWAITED),
+            word,
             place: Place::new(Content::Function(f, Some(ticket))),
             task,
             blocking: Mutex::new(()),
