@@ -320,21 +320,11 @@ fn main() -> io::Result<()> {
     );
     for routine in routines().iter().filter(|routine| routine.name.contains(&options.only)) {
         let (mut ours, mut std, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut ocpu, mut scpu) = (Vec::new(), Vec::new());
         let (what, threads) = routine.python;
         // A round before the first, for the caches.
         for _ in 0..=options.rounds {
-            let cpu = || {
-                let t = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-                t.tv_sec as f64 * 1e3 + t.tv_nsec as f64 / 1e6
-            };
-            let a = cpu();
             ours.push((routine.cede)(&place).as_secs_f64() * 1e3);
-            let b = cpu();
             std.push((routine.std)(&place).as_secs_f64() * 1e3);
-            let c = cpu();
-            ocpu.push(b - a);
-            scpu.push(c - b);
             if let Some(python) = python.as_ref().filter(|_| !what.is_empty()) {
                 theirs.push(python.run(&place, what, threads).as_secs_f64() * 1e3);
             }
@@ -354,12 +344,6 @@ fn main() -> io::Result<()> {
             routine.name,
             shown(&ours),
             shown(&std)
-        );
-        eprintln!(
-            "CPU {} {:.2} {:.2}",
-            routine.name.replace(' ', "_"),
-            median(ocpu[1..].to_vec()),
-            median(scpu[1..].to_vec())
         );
     }
     Ok(())

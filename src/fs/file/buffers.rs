@@ -23,7 +23,6 @@
 
 use std::io::{self, IoSlice, Seek, SeekFrom};
 use std::os::fd::AsFd;
-use std::str::Utf8Error;
 use std::sync::Arc;
 
 use rustix::buffer::spare_capacity;
@@ -131,26 +130,6 @@ impl Buffers {
         bytes.extend_from_slice(&self.unread()[..=at]);
         self.consume(at + 1);
         true
-    }
-
-    /// Hands out the next line without its end, if all of it is there. Short.
-    pub(super) fn take_line(&mut self) -> Option<Result<String, Utf8Error>> {
-        let at = find_byte(self.unread(), b'\n')?;
-        let line = &self.unread()[..at];
-        // Made from the bytes where they lie, of just the size that it needs.
-        let line = str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).map(str::to_owned);
-        self.consume(at + 1);
-        Some(line)
-    }
-
-    /// Hands out all that is there as the last line, which has no end. Nothing if nothing is. Short.
-    pub(super) fn take_last_line(&mut self) -> Option<Result<String, Utf8Error>> {
-        if self.unread().is_empty() {
-            return None;
-        }
-        let line = str::from_utf8(self.unread()).map(str::to_owned);
-        self.consume(self.unread().len());
-        Some(line)
     }
 
     /// Reads on until there are so many unread bytes. Gives whether the end has been seen; where a read may wait for somebody, it is the

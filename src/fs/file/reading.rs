@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::io::{self, IoSliceMut, Read};
-use std::str::Utf8Error;
 
 use rustix::buffer::spare_capacity;
 use rustix::io::{pread, retry_on_intr};
@@ -119,19 +118,16 @@ impl File {
 
     fn append(&self, bytes: Vec<u8>, text: &mut String) -> io::Result<usize> {
         let length = bytes.len();
-        let read = String::from_utf8(bytes).map_err(|error| self.no_text(error.utf8_error()))?;
+        let read = String::from_utf8(bytes).map_err(|error| {
+            let message = format!("what was read from {} is not UTF-8: {}", self.opened, error.utf8_error());
+            io::Error::new(io::ErrorKind::InvalidData, message)
+        })?;
         if text.is_empty() {
             *text = read;
         } else {
             text.push_str(&read);
         }
         Ok(length)
-    }
-
-    #[cold]
-    fn no_text(&self, error: Utf8Error) -> io::Error {
-        let message = format!("what was read from {} is not UTF-8: {error}", self.opened);
-        io::Error::new(io::ErrorKind::InvalidData, message)
     }
 
     /// Reads from a place, without using or changing the position: as std's
@@ -182,11 +178,18 @@ impl Iterator for FileLines {
     type Item = io::Result<String>;
 
     fn next(&mut self) -> Option<io::Result<String>> {
-        let take = |buffers: &mut Buffers| buffers.take_line().map(Some);
-        match self.file.read_with((1, BLOCK), take, Buffers::take_last_line) {
-            Ok(line) => line.map(|line| line.map_err(|error| self.file.no_text(error))),
-            Err(error) => Some(Err(error)),
+        let mut bytes = Vec::new();
+        match self.file.read_until(b'\n', &mut bytes) {
+            Ok(0) => return None,
+            Ok(_) => {}
+            Err(error) => return Some(Err(error)),
         }
+        if bytes.last() == Some(&b'\n') {
+            bytes.pop();
+            bytes.pop_if(|byte| *byte == b'\r');
+        }
+        let mut line = String::new();
+        Some(self.file.append(bytes, &mut line).map(|_| line))
     }
 }
 
