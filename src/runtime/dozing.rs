@@ -22,7 +22,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-/// How long one takes at most. The timers of the system may add half of that.
+/// How long one takes at most. The timers of the system may add half of that, and those of systems that wait by milliseconds nearly one.
 const LONGEST: Duration = Duration::from_micros(100);
 
 /// How many calls have to wait for a thread.

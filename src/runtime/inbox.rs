@@ -19,7 +19,7 @@
 //! while the scheduler is awake. Nothing is lost: whoever pushes does so before it looks at the state; the scheduler sets
 //! ASLEEP before it looks at the queue a last time. All four are sequentially consistent, so one of the two sees the other.
 //!
-//! Who dozes has a deadline that is near (`doze`), and so what is held back till then is held back for no longer.
+//! Who dozes has a deadline that is near (`dozing`), so what is held back till then is not held back for long.
 //!
 //! The notification is a system call, and a task is woken under the lock of what it has waited for. Who wakes one so claims the
 //! notification there, and makes it when the lock is free ([`notify_soon`](super::waker_cell::notify_soon)): else whoever is woken would find
