@@ -50,6 +50,30 @@ fn calls_that_need_each_other_run_side_by_side_up_to_the_bound() {
 }
 
 #[test]
+fn a_result_is_not_held_back_by_calls_behind_it_that_wait_for_its_task() {
+    for workers in [1, 2] {
+        let runtime = Runtime::builder().workers(workers).max_blocking_threads(1).build().unwrap();
+        let sum = runtime.run(|| {
+            // So many that the run dozes; each second call ends when the one before it has been heard of.
+            let pairs = (0..20).map(|n| {
+                move || {
+                    let (tell, told) = mpsc::channel::<u32>();
+                    let first = cede::spawn(move || {
+                        unblock(|| ());
+                        tell.send(n).unwrap();
+                    });
+                    let second = cede::spawn(move || unblock(move || told.recv().unwrap()));
+                    first.join().unwrap();
+                    second.join().unwrap()
+                }
+            });
+            gather(pairs).join().unwrap().into_iter().sum::<u32>()
+        });
+        assert_eq!(sum.unwrap(), (0..20).sum());
+    }
+}
+
+#[test]
 fn there_are_never_more_calls_under_way_than_the_bound() {
     let (now, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
     let counted = Arc::clone(&most);

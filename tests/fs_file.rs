@@ -219,9 +219,16 @@ fn what_is_no_text_is_said_to_be_none() {
 fn lines_come_as_those_of_std_whatever_their_ends_and_lengths() {
     run(|place| {
         let long = "x".repeat(300_000);
-        for text in
-            ["", "\n", "a", "a\nb\r\n\r\nc\rd\n", &format!("a\n{long}\n{long}"), &"line\n".repeat(40_000)]
-        {
+        for text in [
+            "",
+            "\n",
+            "a",
+            "a\r",
+            "a\nb\r\n\r\nc\rd\n",
+            "a\nb\r\r\n\r",
+            &format!("a\n{long}\n{long}"),
+            &"line\n".repeat(40_000),
+        ] {
             let path = place.file("a", text);
             let ours: Vec<String> = File::open(&path).unwrap().lines().map(Result::unwrap).collect();
             let theirs: Vec<String> = text.as_bytes().lines().map(Result::unwrap).collect();
@@ -247,6 +254,45 @@ fn lines_and_reads_share_the_position() {
         assert_eq!(file.read_line(&mut line).unwrap() + file.read_until(b'x', &mut bytes).unwrap(), 0);
         file.close().unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\nthrEE\nfour");
+    });
+}
+
+#[test]
+fn what_is_formatted_comes_out_as_it_was_formatted_whatever_its_length_and_parts() {
+    run(|place| {
+        let path = place.at("a");
+        let mut file = File::create(&path).unwrap();
+        let mut expected = String::new();
+        for length in [0, 1, 60, 120, 124, 125, 126, 127, 128, 129, 1000] {
+            let (text, empty) = ("é".repeat(length), "");
+            for text in [text.clone(), format!("{empty}{text}|{length:5}{empty}{text}{text}")] {
+                write!(file, "{empty}{text}").unwrap();
+                expected.push_str(&text);
+            }
+            write!(file, "{text}|{empty}{length:5}{text}{length}").unwrap();
+            expected.push_str(&format!("{text}|{length:5}{text}{length}"));
+        }
+        file.close().unwrap();
+        assert!(fs::read_to_string(&path).unwrap() == expected);
+    });
+}
+
+#[test]
+fn what_formats_may_use_the_file_itself() {
+    struct Uses<'a>(&'a File);
+    impl std::fmt::Display for Uses<'_> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            let mut file = self.0;
+            writeln!(file, "first").unwrap();
+            f.write_str("second")
+        }
+    }
+    run(|place| {
+        let path = place.at("a");
+        let file = File::create(&path).unwrap();
+        write!(&file, "[{}]", Uses(&file)).unwrap();
+        file.close().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "first\n[second]");
     });
 }
 

@@ -59,6 +59,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/net/datagram_batch.rs",
     "src/net/unix/credentials.rs",
     "src/process/group.rs",
+    "src/runtime/blocking/job.rs",
     "src/runtime/blocking/scoped.rs",
     "src/runtime/blocking/scoped/models.rs",
     "src/runtime/context.rs",

@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 use pin_project_lite::pin_project;
 
 use crate::runtime::blocking::{Kind, Ticket};
-use crate::runtime::inbox::Sender;
 use crate::runtime::operation::{CancelWait, Operation, sealed};
 use crate::runtime::scheduler::with_scheduler;
 use crate::runtime::wait_list::{List, Node};
@@ -162,12 +161,6 @@ impl fmt::Display for What {
     }
 }
 
-/// While a task waits for what ends by itself: that is no deadlock, and virtual time stands still.
-struct Promise {
-    _sender: Sender,
-    _ticket: Ticket,
-}
-
 pin_project! {
     /// The operation of [`Meeting::wait`], with a reference to the meeting, of whatever kind.
     pub(super) struct Until<M, F> {
@@ -178,7 +171,8 @@ pin_project! {
         seen: u64,
         #[pin]
         node: Node,
-        promise: Option<Promise>,
+        // While it waits for what ends by itself: that is no deadlock, and virtual time stands still.
+        promise: Option<Ticket>,
     }
 }
 
@@ -207,10 +201,7 @@ where
     fn register(self: Pin<&mut Self>, waiter: Waiter) {
         let this = self.project();
         if this.what.is_promised {
-            *this.promise = with_scheduler(|scheduler| Promise {
-                _sender: scheduler.outside.inbox.sender(),
-                _ticket: scheduler.outside.jobs.ticket(Kind::Awaited),
-            });
+            *this.promise = with_scheduler(|scheduler| scheduler.outside.jobs.ticket(Kind::Awaited));
         }
         let held = this.meeting.lock();
         if held.inner.changes == *this.seen {

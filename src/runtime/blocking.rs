@@ -4,13 +4,12 @@
 //! bound, and waits for its turn beyond that; a thread that was idle for a while goes ([`Pool`]). The bound is wide, since such
 //! jobs wait more than they compute.
 //!
+//! What passes between a job and its task is one allocation with one word ([`Job`]). The task hands it in when it waits:
+//!
 //! ```text
-//!               a thread takes it           it returns or panics          the task takes it
-//!   QUEUED ──────────────────────▶ RUNNING ─────────────────────▶ DONE ──────────────────▶ OVER
-//!      │                              │                                                     ▲
-//!      │ the task is cancelled:       │ the task is cancelled: the thread                   │
-//!      └─ it drops the job ─────────┐ └─ drops what comes out ────────────────────────────┐ │
-//!                                   └─────────────────────────────────────────────────────┴─┘
+//!   IDLE ── register ──▶ HANDED IN: the task waits ── the outcome is there, and is taken ──▶ over
+//!     │                         │
+//!     └── dropped               └── dropped: the function, if no thread has begun, else the thread drops what comes out
 //! ```
 //!
 //! A job is `'static`: one whose task is cancelled goes on with nobody waiting, as it does in asyncio. A run waits at its end
@@ -18,26 +17,25 @@
 //!
 //! Jobs and results never run or drop under a lock.
 
+mod job;
 mod jobs;
 mod scoped;
 
 use std::fmt;
 use std::io;
-use std::panic::{self, AssertUnwindSafe};
+use std::panic;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use super::context;
-use super::inbox::Sender;
 use super::operation::{Operation, sealed};
 use super::park;
 use super::pool::{Busy, Pool, Refusal, Settings, Work};
 use super::reactor;
 use super::scheduler::with_scheduler;
-use super::task::TaskKey;
 use super::waiter::Waiter;
-use crate::atomics::{Mutex, MutexGuard, PoisonError, thread};
+use crate::atomics::{Mutex, MutexGuard, PoisonError};
 
 /// How many threads there are at most.
 const THREADS_MAX: usize = 256;
@@ -45,8 +43,9 @@ const THREADS_MAX: usize = 256;
 /// How long a thread stays that has nothing to do.
 const IDLE_MAX: Duration = Duration::from_secs(10);
 
+use job::{Job, Outcome};
+pub(super) use jobs::{Counts, OwnThreads, ThreadSettings};
 pub(crate) use jobs::{Jobs, Kind, Ticket};
-pub(super) use jobs::{OwnThreads, ThreadSettings};
 pub use scoped::unblock_scoped;
 
 static POOL: LazyLock<Arc<Pool>> = LazyLock::new(|| pool(THREADS_MAX, IDLE_MAX));
@@ -92,15 +91,13 @@ pub fn unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
 
 /// Has a thread of the process do a piece of work for which nobody may be there else.
 pub(crate) fn lend_a_thread(work: Arc<dyn Work>) {
-    if let Err((work, reason)) = POOL.submit(work) {
-        work.refuse(&reason);
-    }
+    hand_in(&POOL, work);
 }
 
 /// As [`unblock`], with an error in place of its own panics.
 pub(crate) fn try_unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
-    let (sender, ticket, pool) = outlets(Kind::Owning)?;
-    match park::wait(pin!(Unblocking::begin(&pool, f, sender, ticket)))? {
+    let (ticket, pool) = outlets(Kind::Owning)?;
+    match park::wait(pin!(Unblocking::new(&pool, f, ticket)))? {
         Ok(value) => Ok(value),
         Err(payload) => panic::resume_unwind(payload),
     }
@@ -121,13 +118,13 @@ pub(crate) fn call<T: Send + 'static>(f: impl FnOnce() -> io::Result<T> + Send +
 }
 
 /// What a job of the current task needs, which may wait.
-fn outlets(kind: Kind) -> io::Result<(Sender, Ticket, Arc<Pool>)> {
+fn outlets(kind: Kind) -> io::Result<(Ticket, Arc<Pool>)> {
     if let Some(refusal) = park::refusal() {
         return Err(io::Error::other(refusal.to_string()));
     }
     with_scheduler(|scheduler| {
-        let outside = &scheduler.outside;
-        (outside.inbox.sender(), outside.jobs.ticket(kind), outside.jobs.pool())
+        let jobs = &scheduler.outside.jobs;
+        (jobs.ticket(kind), Arc::clone(jobs.pool()))
     })
     .ok_or_else(|| io::Error::other(park::Refusal::NoTask.to_string()))
 }
@@ -148,117 +145,83 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// See the drawing above.
 enum Stage<F, T> {
-    Queued(F, Sender, Ticket),
-    Running,
-    Done(Outcome<T>),
+    Idle(F, Ticket),
+    HandedIn(Arc<Job<F, T>>),
     Over,
 }
 
-/// An error when no thread could be had.
-type Outcome<T> = io::Result<thread::Result<T>>;
-
-struct Job<F, T> {
-    stage: Mutex<Stage<F, T>>,
-    /// Whom to wake when it is done. Locked after `stage`, if both are.
-    waiter: Mutex<Option<TaskKey>>,
-}
-
-impl<F: FnOnce() -> T + Send, T: Send> Work for Job<F, T> {
-    fn run(self: Arc<Self>, busy: &Busy<'_>) {
-        let stage = std::mem::replace(&mut *lock(&self.stage), Stage::Running);
-        let Stage::Queued(f, sender, ticket) = stage else {
-            *lock(&self.stage) = Stage::Over;
-            return;
-        };
-        let result = panic::catch_unwind(AssertUnwindSafe(f));
-        let unwanted = self.finish(Ok(result), &sender, busy);
-        // Nobody is there for a panic of its destructor, which the panic hook has told of.
-        let dropped = panic::catch_unwind(AssertUnwindSafe(|| drop(unwanted)));
-        if let Err(payload) = dropped {
-            std::mem::forget(payload);
-        }
-        // Last: the run must not end before.
-        drop(sender);
-        drop(ticket);
+/// The parts of the waits for jobs that all have in common.
+impl<F, T> Stage<F, T> {
+    fn attempt(&mut self) -> Option<Outcome<T>> {
+        let Stage::HandedIn(job) = self else { return None };
+        let outcome = job.take()?;
+        *self = Stage::Over;
+        Some(outcome)
     }
 
-    fn refuse(self: Arc<Self>, reason: &Refusal) {
-        let stage = std::mem::replace(&mut *lock(&self.stage), Stage::Running);
-        if let Stage::Queued(f, sender, ticket) = stage {
-            self.finish(Err(error_of(reason)), &sender, &Busy::nowhere());
-            drop((f, sender, ticket));
-        } else {
-            *lock(&self.stage) = Stage::Over;
-        }
-    }
-}
-
-impl<F, T> Job<F, T> {
-    /// It is done: wakes who waits for it. Gives the outcome back when nobody does any more.
-    fn finish(&self, outcome: Outcome<T>, sender: &Sender, busy: &Busy<'_>) -> Option<Outcome<T>> {
-        let mut stage = lock(&self.stage);
-        let unwanted = match *stage {
-            Stage::Running => {
-                *stage = Stage::Done(outcome);
-                busy.release();
-                None
+    /// `hand_in` is called after the stage has the job, whose destructor sees to the rest.
+    fn register(&mut self, waiter: Waiter, hand_in: impl FnOnce(Arc<Job<F, T>>)) {
+        match std::mem::replace(self, Stage::Over) {
+            Stage::Idle(f, ticket) => {
+                let job = Arc::new(Job::new(f, ticket, waiter.key()));
+                *self = Stage::HandedIn(Arc::clone(&job));
+                hand_in(job);
             }
-            _ => Some(outcome),
-        };
-        let waiter = lock(&self.waiter).take();
-        drop(stage);
-        if let Some(task) = waiter {
-            sender.wake(task);
+            Stage::HandedIn(job) => {
+                if !job.await_end() {
+                    waiter.wake_later();
+                }
+                *self = Stage::HandedIn(job);
+            }
+            Stage::Over => {}
         }
-        unwanted
+    }
+
+    fn withdraw(&self) {
+        if let Stage::HandedIn(job) = self {
+            job.await_no_longer();
+        }
+    }
+}
+
+/// Has a pool do a job, which is refused where it does not.
+fn hand_in(pool: &Arc<Pool>, work: Arc<dyn Work>) {
+    if let Err((work, reason)) = pool.submit(work) {
+        work.refuse(&reason);
     }
 }
 
 /// Waits for a job.
-struct Unblocking<F, T> {
-    job: Arc<Job<F, T>>,
+struct Unblocking<'a, F, T> {
+    pool: &'a Arc<Pool>,
+    stage: Stage<F, T>,
 }
 
-impl<T: Send + 'static, F: FnOnce() -> T + Send + 'static> Unblocking<F, T> {
-    /// Gives a job to a pool.
-    fn begin(pool: &Arc<Pool>, f: F, sender: Sender, ticket: Ticket) -> Self {
-        let stage = Mutex::new(Stage::Queued(f, sender, ticket));
-        let job = Arc::new(Job { stage, waiter: Mutex::new(None) });
-        if let Err((work, reason)) = pool.submit(Arc::clone(&job) as Arc<dyn Work>) {
-            work.refuse(&reason);
-        }
-        Unblocking { job }
+impl<'a, F, T> Unblocking<'a, F, T> {
+    fn new(pool: &'a Arc<Pool>, f: F, ticket: Ticket) -> Self {
+        Unblocking { pool, stage: Stage::Idle(f, ticket) }
     }
 }
 
-impl<F, T> sealed::Sealed for Unblocking<F, T> {}
+// Nothing in it is pinned: the function moves to the job.
+impl<F, T> Unpin for Unblocking<'_, F, T> {}
 
-impl<F, T> Operation for Unblocking<F, T> {
+impl<F, T> sealed::Sealed for Unblocking<'_, F, T> {}
+
+impl<T: Send + 'static, F: FnOnce() -> T + Send + 'static> Operation for Unblocking<'_, F, T> {
     type Output = Outcome<T>;
 
     fn attempt(self: Pin<&mut Self>) -> Option<Self::Output> {
-        let mut stage = lock(&self.job.stage);
-        match std::mem::replace(&mut *stage, Stage::Over) {
-            Stage::Done(result) => Some(result),
-            other => {
-                *stage = other;
-                None
-            }
-        }
+        self.get_mut().stage.attempt()
     }
 
     fn register(self: Pin<&mut Self>, waiter: Waiter) {
-        let stage = lock(&self.job.stage);
-        if let Stage::Done(_) = *stage {
-            drop(stage);
-            waiter.wake_later();
-        } else {
-            *lock(&self.job.waiter) = Some(waiter.key());
-        }
+        let Unblocking { pool, stage } = self.get_mut();
+        stage.register(waiter, |job| hand_in(pool, job));
     }
 
     fn withdraw(self: Pin<&mut Self>) {
-        *lock(&self.job.waiter) = None;
+        self.stage.withdraw();
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -266,11 +229,11 @@ impl<F, T> Operation for Unblocking<F, T> {
     }
 }
 
-impl<F, T> Drop for Unblocking<F, T> {
+impl<F, T> Drop for Unblocking<'_, F, T> {
     fn drop(&mut self) {
-        let stage = std::mem::replace(&mut *lock(&self.job.stage), Stage::Over);
-        // The job, or what came out of it: of users, and so dropped without the lock.
-        drop(stage);
+        if let Stage::HandedIn(job) = &self.stage {
+            drop(job.leave());
+        }
     }
 }
 

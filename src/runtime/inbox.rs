@@ -8,13 +8,18 @@
 //! ```text
 //!          begin_sleep                     push finds ASLEEP
 //!   AWAKE ─────────────▶ ASLEEP ─────────────────────────────▶ NOTIFIED
-//!     ▲                    │                                       │
+//!     ▲ │                  │                                     ▲ │
+//!     │ │  begin_doze      │           push finds DOZING, but    │ │
+//!     │ └──────────────▶ DOZING ─── not for results while more ──┘ │
+//!     │                    │                 are to come           │
 //!     └────────────────────┴──────────── end_sleep ────────────────┘
 //! ```
 //!
-//! Only who turns ASLEEP into NOTIFIED notifies, so that there is at most one notification for each sleep, and none
+//! Only who turns ASLEEP or DOZING into NOTIFIED notifies, so that there is at most one notification for each sleep, and none
 //! while the scheduler is awake. Nothing is lost: whoever pushes does so before it looks at the state; the scheduler sets
 //! ASLEEP before it looks at the queue a last time. All four are sequentially consistent, so one of the two sees the other.
+//!
+//! Who dozes has a deadline that is near (`dozing`), so what is held back till then is not held back for long.
 //!
 //! The notification is a system call, and a task is woken under the lock of what it has waited for. Who wakes one so claims the
 //! notification there, and makes it when the lock is free ([`notify_soon`](super::waker_cell::notify_soon)): else whoever is woken would find
@@ -33,7 +38,7 @@
 //! The sleep is a wait for the OS, which is notified through the reactor, or a nap, where there is none and nothing
 //! needs one: then the thread is parked.
 //!
-//! A [`Sender`] is held by whatever is going to wake someone. The run is not at a deadlock while one lives; when the
+//! A [`Sender`] is held by whatever is going to wake someone, or a [`Ticket`](super::blocking::Ticket). The run is not at a deadlock while one lives; when the
 //! last goes, the scheduler is notified, so that it looks again. A [`Handle`](super::Handle) is counted too, but
 //! promises nothing: it is like whatever else tasks share with other threads.
 //!
@@ -50,6 +55,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::blocking::Counts;
 #[cfg(cede_loom)]
 use super::models::Notifier;
 #[cfg(not(cede_loom))]
@@ -128,7 +134,8 @@ fn unpack(word: u64, scheduler: u32) -> Option<TaskKey> {
 
 const AWAKE: u8 = 0;
 const ASLEEP: u8 = 1;
-const NOTIFIED: u8 = 2;
+const DOZING: u8 = 2;
+const NOTIFIED: u8 = 3;
 
 /// See the head of this file.
 #[derive(Default)]
@@ -136,6 +143,8 @@ pub(crate) struct Inbox {
     front: Apart<Front>,
     queue: Apart<Mutex<Queue>>,
     senders: AtomicUsize,
+    /// What is under way on other threads.
+    pub(super) tickets: Counts,
     handles: AtomicUsize,
     /// How many have said that something may come from signal handlers.
     raisers: AtomicUsize,
@@ -168,14 +177,9 @@ impl Inbox {
         Sender { inbox: Arc::clone(self) }
     }
 
-    /// Whether any handle is left that could wake somebody.
+    /// Whether any sender or ticket is left that could wake somebody.
     pub(crate) fn has_senders(&self) -> bool {
-        self.senders.load(Ordering::SeqCst) > 0
-    }
-
-    /// How many there are.
-    pub(crate) fn senders(&self) -> usize {
-        self.senders.load(Ordering::SeqCst)
+        self.senders.load(Ordering::SeqCst) > 0 || self.tickets.may_end()
     }
 
     /// Counts one more handle.
@@ -240,13 +244,14 @@ impl Inbox {
 
     /// Makes a task ready. On any thread. Nothing happens when the task or its run has ended.
     pub(crate) fn wake(&self, task: TaskKey) {
-        if self.put_wake(task) {
+        if self.put_wake(task).is_some() {
             self.notify();
         }
     }
 
-    /// Puts a wake-up where the scheduler finds it. Gives false where that is too late, of which nothing needs care.
-    fn put_wake(&self, task: TaskKey) -> bool {
+    /// Puts a wake-up where the scheduler finds it, and gives how many messages it has not heard, or one less. `None` where it is too
+    /// late, of which nothing needs care.
+    fn put_wake(&self, task: TaskKey) -> Option<usize> {
         debug_assert_eq!(task.scheduler, self.scheduler.load(Ordering::Relaxed), "a task has one inbox");
         let front = &self.front.0;
         // Looked at first: to try in vain would take the line from the others all the same.
@@ -254,9 +259,9 @@ impl Inbox {
             && front.single.load(Ordering::Relaxed) == 0
             && front.single.compare_exchange(0, pack(task), Ordering::SeqCst, Ordering::Relaxed).is_ok()
         {
-            return true;
+            return Some(1);
         }
-        self.put(Message::Wake(task)).is_ok()
+        self.put(Message::Wake(task)).ok()
     }
 
     /// Has the scheduler call a function in its next tick. On any thread. Gives the function back when the run has ended.
@@ -273,15 +278,15 @@ impl Inbox {
         Ok(())
     }
 
-    /// Puts a message into the queue.
-    fn put(&self, message: Message) -> Result<(), Message> {
+    /// Puts a message into the queue. Gives how many it holds.
+    fn put(&self, message: Message) -> Result<usize, Message> {
         let mut queue = self.lock();
         if queue.closed {
             return Err(message);
         }
         queue.messages.push_back(message);
         self.front.0.any.store(true, Ordering::SeqCst);
-        Ok(())
+        Ok(queue.messages.len())
     }
 
     /// Has the scheduler look at what is not in its inbox, and not sleep before it has.
@@ -299,7 +304,16 @@ impl Inbox {
     /// [`ring`](Inbox::ring) soon.
     #[must_use]
     pub(super) fn wake_quietly(&self, task: TaskKey) -> bool {
-        self.put_wake(task) && self.claim_notification()
+        self.put_wake(task).is_some() && self.claim_notification()
+    }
+
+    /// As [`wake`](Inbox::wake), by a thread that has done what the task waits for. `more_comes` says, of a number of messages that the
+    /// scheduler has not heard, whether that may wait until there are more of them. It is asked only of a scheduler that dozes.
+    pub(super) fn wake_with_result(&self, task: TaskKey, more_comes: impl FnOnce(usize) -> bool) {
+        let Some(unheard) = self.put_wake(task) else { return };
+        if self.front.0.state.load(Ordering::SeqCst) != DOZING || !more_comes(unheard) {
+            self.notify();
+        }
     }
 
     /// Ends the sleep that is going on, if there is one.
@@ -311,7 +325,15 @@ impl Inbox {
 
     /// Whether the scheduler sleeps, and the caller is the one to end that.
     fn claim_notification(&self) -> bool {
-        self.front.0.state.compare_exchange(ASLEEP, NOTIFIED, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+        let state = self.front.0.state.load(Ordering::SeqCst);
+        // One that has begun since it was looked at has begun after what the caller has to say, and so finds it.
+        (state == ASLEEP || state == DOZING)
+            && self
+                .front
+                .0
+                .state
+                .compare_exchange(state, NOTIFIED, Ordering::SeqCst, Ordering::SeqCst)
+                .is_ok()
     }
 
     /// Ends a sleep. It may have ended by itself meanwhile: then a later one may end early, which does no harm.
@@ -343,12 +365,22 @@ impl Inbox {
     /// The scheduler is about to wait. Gives false, and it must not, when something has come in.
     #[must_use]
     pub(crate) fn begin_sleep(&self) -> bool {
+        self.begin(ASLEEP)
+    }
+
+    /// The same, for a moment in which results may be held back.
+    #[must_use]
+    pub(super) fn begin_doze(&self) -> bool {
+        self.begin(DOZING)
+    }
+
+    fn begin(&self, sleep: u8) -> bool {
         debug_assert!(
             self.notifier.get().is_some() || self.sleeper.get().is_some(),
             "somebody must be able to end the sleep"
         );
-        self.front.0.state.store(ASLEEP, Ordering::SeqCst);
         let front = &self.front.0;
+        front.state.store(sleep, Ordering::SeqCst);
         let may_sleep = !front.any.load(Ordering::SeqCst) && !is_task(front.single.load(Ordering::SeqCst));
         if !may_sleep {
             self.end_sleep();
@@ -456,6 +488,7 @@ pub(crate) struct Sender {
 
 impl Sender {
     /// As [`Inbox::wake`].
+    #[cfg(all(test, not(cede_loom)))]
     pub(crate) fn wake(&self, task: TaskKey) {
         self.inbox.wake(task);
     }

@@ -10,6 +10,7 @@ pub(crate) mod callback;
 mod clock;
 pub(crate) mod completion;
 pub(crate) mod context;
+mod dozing;
 mod elsewhere;
 pub(crate) mod guarded;
 mod handle;

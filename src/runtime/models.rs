@@ -119,7 +119,18 @@ mod fixture {
             self.sleep_unless(&|| false, hear);
         }
 
-        /// The same, unless there turns out to be no reason after the sleep was announced.
+        /// The same with a doze, which nothing ends but other threads.
+        pub(crate) fn doze(&self, hear: &mut dyn FnMut(Message)) {
+            let inbox = &self.scheduler.outside.inbox;
+            self.sleeps.set(self.sleeps.get() + 1);
+            if inbox.begin_doze() {
+                self.bell.wait();
+                inbox.end_sleep();
+            }
+            inbox.drain(hear);
+        }
+
+        /// The same as [`sleep`](Self::sleep), unless there turns out to be no reason after the sleep was announced.
         pub(crate) fn sleep_unless(&self, enough: &dyn Fn() -> bool, hear: &mut dyn FnMut(Message)) {
             let inbox = &self.scheduler.outside.inbox;
             self.sleeps.set(self.sleeps.get() + 1);

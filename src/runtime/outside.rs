@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use super::blocking::Jobs;
 use super::clock::Clock;
+use super::dozing::Dozing;
 use super::inbox::{Inbox, Message, Sender};
 use super::process_signals::Ear;
 use super::reactor::{Budget, Reactor};
@@ -31,6 +32,7 @@ pub(crate) struct Outside {
     /// What the step that is under way may do without waiting.
     pub(crate) budget: Budget,
     entries_since_look: Cell<usize>,
+    dozing: Dozing,
     /// Once somebody in this run waits for signals.
     ear: OnceCell<Ear>,
 }
@@ -41,13 +43,15 @@ type Hear<'a> = &'a mut dyn FnMut(Message);
 impl Outside {
     /// `portable`: the reactor is to use what all systems have.
     pub(super) fn new(portable: bool, inbox: Arc<Inbox>) -> Self {
+        let jobs = Jobs::new(Arc::clone(&inbox));
         Outside {
             reactor: OnceCell::new(),
             portable,
             inbox,
-            jobs: Jobs::default(),
+            jobs,
             budget: Budget::default(),
             entries_since_look: Cell::new(0),
+            dozing: Dozing::default(),
             ear: OnceCell::new(),
         }
     }
@@ -78,12 +82,7 @@ impl Outside {
 
     /// Whether anything outside could still wake somebody.
     pub(super) fn can_speak(&self) -> bool {
-        self.reactor.get().is_some_and(Reactor::has_waiters) || self.may_hear_of_threads()
-    }
-
-    /// Whether anybody has said that he will send something. In a fork of the process the calls that were under way have no threads.
-    fn may_hear_of_threads(&self) -> bool {
-        self.inbox.has_senders() && !(self.jobs.are_forked() && self.inbox.senders() <= self.jobs.count())
+        self.inbox.has_senders() || self.reactor.get().is_some_and(Reactor::has_waiters)
     }
 
     /// The OS is asked before the next tick, however little is to do in it.
@@ -126,7 +125,7 @@ impl Outside {
             if heard {
                 return Ok(true);
             }
-            // A job that is all but over has let go of the inbox already, and then this does not wait.
+            // Where the last of them has gone meanwhile this does not wait.
             if self.jobs.any() && self.sleep(None, &mut *hear)? {
                 return Ok(true);
             }
@@ -161,14 +160,7 @@ impl Outside {
         if self.reactor.get().is_none() && !self.inbox.needs_reactor(Some(longest)) {
             self.inbox.nap(longest);
         } else {
-            let reactor = self.reactor()?;
-            if self.inbox.begin_sleep() {
-                // As in `sleep`.
-                let may_sleep = timeout.is_some() || !expects || self.can_speak();
-                let result = if may_sleep { reactor.wait(timeout) } else { Ok(()) };
-                self.inbox.end_sleep();
-                result?;
-            }
+            self.wait_for_os(timeout, || timeout.is_some() || !expects || self.can_speak())?;
         }
         Ok(())
     }
@@ -187,19 +179,32 @@ impl Outside {
             }
             return Ok(heard || timeout.is_some());
         }
-        let reactor = self.reactor()?;
-        if self.inbox.begin_sleep() {
-            // Looked at after the sleep was announced: the last sender may just have gone without a notification.
-            let may_sleep = timeout.is_some() || self.can_speak();
-            let result = if may_sleep { reactor.wait(timeout) } else { Ok(()) };
-            self.inbox.end_sleep();
-            result?;
-            if !may_sleep && !self.inbox.has_messages() {
-                return Ok(false);
-            }
+        let may_sleep = self.wait_for_os(timeout, || timeout.is_some() || self.can_speak())?;
+        if !may_sleep && !self.inbox.has_messages() {
+            return Ok(false);
         }
         self.inbox.drain(hear);
         Ok(true)
+    }
+
+    /// Sleeps until the OS reports something, a thread has sent something or the time is over, or dozes. Gives false when `may_sleep` does,
+    /// which is asked after the sleep was announced: the last sender may just have gone without a notification.
+    fn wait_for_os(&self, timeout: Option<Duration>, may_sleep: impl Fn() -> bool) -> io::Result<bool> {
+        let reactor = self.reactor()?;
+        let longest = timeout.unwrap_or(Duration::MAX);
+        let doze = self.dozing.begin(self.jobs.backlog()).filter(|doze| *doze < longest);
+        let begun = if doze.is_some() { self.inbox.begin_doze() } else { self.inbox.begin_sleep() };
+        if !begun {
+            return Ok(true);
+        }
+        let may_sleep = may_sleep();
+        let result = if may_sleep { reactor.wait(doze.or(timeout)) } else { Ok(()) };
+        self.inbox.end_sleep();
+        if doze.is_some() {
+            self.dozing.end(self.inbox.has_messages());
+        }
+        result?;
+        Ok(may_sleep)
     }
 }
 

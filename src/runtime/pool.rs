@@ -193,6 +193,11 @@ impl Busy<'_> {
         Busy { pool: None, released: Cell::new(false) }
     }
 
+    /// How much there is that no thread has begun.
+    pub(crate) fn backlog(&self) -> usize {
+        self.pool.map_or(0, Pool::backlog)
+    }
+
     /// The work is done: nothing of users is going to run on this thread for it.
     pub(crate) fn release(&self) {
         if !self.released.replace(true)
@@ -238,6 +243,11 @@ impl Pool {
 
     pub(crate) fn threads_max(&self) -> usize {
         self.settings.threads_max
+    }
+
+    /// How much there is in the queue of all, that no thread has begun.
+    pub(crate) fn backlog(&self) -> usize {
+        self.queue.len()
     }
 
     /// How many threads there are.

@@ -1,6 +1,6 @@
 //! Writing: into the buffer while there is room, and a hop where there is none.
 
-use std::fmt::Arguments;
+use std::fmt::{self, Arguments, Write as _};
 use std::io::{self, IoSlice, Write};
 
 use super::buffers::{Buffers, CHUNK_MAX};
@@ -8,6 +8,9 @@ use super::{File, Undelivered};
 use crate::io::named;
 
 const WRITES: &str = "write to";
+
+/// How much of what is formatted lies on the stack.
+const SHORT_MAX: usize = 256;
 
 impl File {
     /// Takes over what `accept` takes, after what is pending has been written if that has to be.
@@ -78,6 +81,44 @@ impl File {
     }
 }
 
+/// What has been formatted: on the stack, as long as it is short. Not at once into the buffer of the file, since what formats is of users, and may
+/// use the file itself.
+struct Formatted {
+    short: [u8; SHORT_MAX],
+    length: usize,
+    /// All of it, when it is not short.
+    long: Vec<u8>,
+}
+
+impl Default for Formatted {
+    fn default() -> Self {
+        Formatted { short: [0; SHORT_MAX], length: 0, long: Vec::new() }
+    }
+}
+
+impl Formatted {
+    fn bytes(&self) -> &[u8] {
+        if self.long.is_empty() { &self.short[..self.length] } else { &self.long }
+    }
+}
+
+impl fmt::Write for Formatted {
+    #[inline]
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length + text.len();
+        if self.long.is_empty() && end <= SHORT_MAX {
+            self.short[self.length..end].copy_from_slice(text.as_bytes());
+            self.length = end;
+        } else {
+            if self.long.is_empty() {
+                self.long.extend_from_slice(&self.short[..self.length]);
+            }
+            self.long.extend_from_slice(text.as_bytes());
+        }
+        Ok(())
+    }
+}
+
 impl Write for &File {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if bytes.is_empty() {
@@ -103,10 +144,12 @@ impl Write for &File {
 
     /// In one piece, and not in those that it is made of.
     fn write_fmt(&mut self, arguments: Arguments<'_>) -> io::Result<()> {
-        match arguments.as_str() {
-            Some(text) => self.write_all(text.as_bytes()),
-            None => self.write_all(arguments.to_string().as_bytes()),
+        if let Some(text) = arguments.as_str() {
+            return self.write_all(text.as_bytes());
         }
+        let mut formatted = Formatted::default();
+        formatted.write_fmt(arguments).expect("only the implementation of a format itself can fail here");
+        self.write_all(formatted.bytes())
     }
 
     /// Writes what is pending, so that others see it.

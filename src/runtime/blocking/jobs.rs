@@ -1,6 +1,6 @@
 //! What is under way for one run on other threads.
 //!
-//! Whatever it is holds a ticket until it is over. There are three kinds, since not all of it is waited for at the same time:
+//! Whatever it is holds a ticket until it is over, and may wake a task of the run by it: a run that has one out is not at a deadlock. There are three kinds, since not all of it is waited for at the same time:
 //! what borrows before the run comes back to its caller, what owns all that it uses when the run's scheduler goes, and what a task
 //! merely waits for never.
 
@@ -8,8 +8,10 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{IDLE_MAX, POOL, Pool, THREADS_MAX, lock, pool};
+use super::{Busy, IDLE_MAX, POOL, Pool, THREADS_MAX, lock, pool};
 use crate::atomics::{AtomicUsize, Condvar, Mutex, Ordering};
+use crate::runtime::inbox::Inbox;
+use crate::runtime::task::TaskKey;
 
 /// Of what a ticket is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +24,9 @@ pub(crate) enum Kind {
     Awaited,
 }
 
+/// The tickets of a run. They lie in its inbox, so that who is done with a call comes to one place for all that he has to do.
 #[derive(Debug)]
-struct Counts {
+pub(in crate::runtime) struct Counts {
     /// The process that has the threads: not a fork of it, in which nothing of this ever ends.
     process: u32,
     /// By kind. Only the run's thread adds to them.
@@ -46,6 +49,21 @@ impl Default for Counts {
 }
 
 impl Counts {
+    /// Whether there is anything.
+    pub(in crate::runtime) fn any(&self) -> bool {
+        self.any_of(&[Kind::Owning, Kind::Lending, Kind::Awaited])
+    }
+
+    /// Whether anything may come of it.
+    pub(in crate::runtime) fn may_end(&self) -> bool {
+        self.any() && !self.are_of_a_fork()
+    }
+
+    /// Whether this is a fork of the process, in which nothing of this ever ends.
+    fn are_of_a_fork(&self) -> bool {
+        self.process != std::process::id()
+    }
+
     fn any_of(&self, kinds: &[Kind]) -> bool {
         kinds.iter().any(|kind| self.tickets[*kind as usize].load(Ordering::SeqCst) > 0)
     }
@@ -88,9 +106,9 @@ impl Drop for OwnThreads {
 }
 
 /// See the head of this file.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Jobs {
-    counts: Arc<Counts>,
+    inbox: Arc<Inbox>,
     /// The run's own threads, if it has any.
     own_threads: OnceCell<Arc<OwnThreads>>,
 }
@@ -98,11 +116,20 @@ pub(crate) struct Jobs {
 /// Held until it is over.
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    counts: Arc<Counts>,
+    inbox: Arc<Inbox>,
     kind: Kind,
 }
 
 impl Jobs {
+    /// Of the run with this inbox.
+    pub(in crate::runtime) fn new(inbox: Arc<Inbox>) -> Self {
+        Jobs { inbox, own_threads: OnceCell::new() }
+    }
+
+    fn counts(&self) -> &Counts {
+        &self.inbox.tickets
+    }
+
     /// The run gets threads of its own.
     pub(in crate::runtime) fn set_own_threads(&self, threads: Arc<OwnThreads>) {
         let is_first = self.own_threads.set(threads).is_ok();
@@ -110,28 +137,23 @@ impl Jobs {
     }
 
     /// The threads for the calls of the run.
-    pub(super) fn pool(&self) -> Arc<Pool> {
-        Arc::clone(self.own_threads.get().map_or_else(|| &*POOL, |own| &own.pool))
+    pub(super) fn pool(&self) -> &Arc<Pool> {
+        self.own_threads.get().map_or_else(|| &*POOL, |own| &own.pool)
     }
 
     pub(crate) fn ticket(&self, kind: Kind) -> Ticket {
-        self.counts.tickets[kind as usize].fetch_add(1, Ordering::SeqCst);
-        Ticket { counts: Arc::clone(&self.counts), kind }
+        self.counts().tickets[kind as usize].fetch_add(1, Ordering::SeqCst);
+        Ticket { inbox: Arc::clone(&self.inbox), kind }
     }
 
     /// Whether there is anything.
     pub(in crate::runtime) fn any(&self) -> bool {
-        self.counts.any_of(&[Kind::Owning, Kind::Lending, Kind::Awaited])
+        self.counts().any()
     }
 
-    /// How many there are.
-    pub(in crate::runtime) fn count(&self) -> usize {
-        self.counts.tickets.iter().map(|tickets| tickets.load(Ordering::SeqCst)).sum()
-    }
-
-    /// Whether this is a fork of the process, in which nothing of this ever ends.
-    pub(in crate::runtime) fn are_forked(&self) -> bool {
-        self.counts.process != std::process::id()
+    /// How many calls wait for a thread, if this run has any.
+    pub(in crate::runtime) fn backlog(&self) -> usize {
+        if self.counts().any_of(&[Kind::Owning, Kind::Lending]) { self.pool().backlog() } else { 0 }
     }
 
     /// Waits until all calls are over.
@@ -145,18 +167,28 @@ impl Jobs {
     }
 
     fn wait_for(&self, kinds: &[Kind]) {
-        if self.counts.any_of(kinds) && !self.are_forked() {
-            let looking = lock(&self.counts.looking);
-            drop(self.counts.none_left.wait_while(looking, |()| self.counts.any_of(kinds)));
+        let counts = self.counts();
+        if counts.any_of(kinds) && !counts.are_of_a_fork() {
+            let looking = lock(&counts.looking);
+            drop(counts.none_left.wait_while(looking, |()| counts.any_of(kinds)));
         }
+    }
+}
+
+impl Ticket {
+    /// Makes a task ready that waits for what is done now.
+    pub(super) fn wake(&self, task: TaskKey, busy: &Busy<'_>) {
+        self.inbox.wake_with_result(task, |unheard| busy.backlog() > unheard);
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if self.counts.tickets[self.kind as usize].fetch_sub(1, Ordering::SeqCst) == 1 {
-            let _looking = lock(&self.counts.looking);
-            self.counts.none_left.notify_all();
+        let counts = &self.inbox.tickets;
+        if counts.tickets[self.kind as usize].fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.inbox.look_again();
+            let _looking = lock(&counts.looking);
+            counts.none_left.notify_all();
         }
     }
 }

@@ -4,13 +4,18 @@ use super::super::models::{Run, model};
 use super::*;
 use crate::atomics::{AtomicUsize, Ordering};
 
-fn begin<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
+fn begin<'a, T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
     run: &Run,
-    pool: &Arc<Pool>,
+    pool: &'a Arc<Pool>,
     f: F,
-) -> Unblocking<F, T> {
-    let outside = &run.scheduler().outside;
-    Unblocking::begin(pool, f, outside.inbox.sender(), outside.jobs.ticket(Kind::Owning))
+) -> Unblocking<'a, F, T> {
+    Unblocking::new(pool, f, run.scheduler().outside.jobs.ticket(Kind::Owning))
+}
+
+/// A wait that ends at once.
+pub(super) fn hand_in<O: Operation>(run: &Run, mut operation: Pin<&mut O>) {
+    operation.as_mut().register(Waiter::new(&run.task));
+    operation.withdraw();
 }
 
 /// A pool of one thread.
@@ -65,7 +70,9 @@ fn the_end_of_a_run_waits_until_what_was_given_up_is_gone() {
     model(|| {
         let (run, pool) = (Run::new(), one_thread());
         let (f, count) = counted();
-        drop(begin(&run, &pool, f));
+        let mut given_up = begin(&run, &pool, f);
+        hand_in(&run, Pin::new(&mut given_up));
+        drop(given_up);
         run.scheduler().outside.jobs.drain();
         assert_eq!(left(&count), 0, "dropped before the thread lets go of the run");
         assert!(!run.inbox().has_senders());

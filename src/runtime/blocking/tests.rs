@@ -3,7 +3,9 @@
 use std::sync::mpsc;
 
 use super::super::inbox::Inbox;
+use super::super::task::TaskKey;
 use super::*;
+use crate::atomics::thread;
 
 /// Says when it is dropped, and on which thread.
 struct Loud(mpsc::Sender<thread::ThreadId>);
@@ -14,15 +16,19 @@ impl Drop for Loud {
     }
 }
 
-fn job<T: Send, F: FnOnce() -> T + Send>(jobs: &Jobs, f: F) -> (Arc<Job<F, T>>, Unblocking<F, T>) {
-    let stage = Mutex::new(Stage::Queued(f, Inbox::new().sender(), jobs.ticket(Kind::Owning)));
-    let job = Arc::new(Job { stage, waiter: Mutex::new(None) });
-    (Arc::clone(&job), Unblocking { job })
+fn jobs() -> Jobs {
+    Jobs::new(Inbox::new())
+}
+
+/// One that has been handed in, as if to a pool.
+fn job<T: Send, F: FnOnce() -> T + Send>(jobs: &Jobs, f: F) -> (Arc<Job<F, T>>, Unblocking<'static, F, T>) {
+    let job = Arc::new(Job::new(f, jobs.ticket(Kind::Owning), TaskKey::for_test(1)));
+    (Arc::clone(&job), Unblocking { pool: &POOL, stage: Stage::HandedIn(job) })
 }
 
 #[test]
 fn a_job_that_has_not_begun_is_dropped_by_who_gives_it_up() {
-    let (jobs, (drops, dropped)) = (Jobs::default(), mpsc::channel());
+    let (jobs, (drops, dropped)) = (jobs(), mpsc::channel());
     let loud = Loud(drops);
     let (job, waiting) = job(&jobs, move || {
         let _loud = &loud;
@@ -37,7 +43,7 @@ fn a_job_that_has_not_begun_is_dropped_by_who_gives_it_up() {
 
 #[test]
 fn what_a_job_gives_that_was_given_up_meanwhile_is_dropped_on_its_thread() {
-    let (jobs, (drops, dropped)) = (Jobs::default(), mpsc::channel());
+    let (jobs, (drops, dropped)) = (jobs(), mpsc::channel());
     let ((begin, begun), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel());
     let (job, waiting) = job(&jobs, move || {
         begin.send(()).unwrap();
@@ -62,7 +68,7 @@ fn a_result_whose_destructor_panics_does_not_hurt_the_thread() {
             panic!("a bad destructor");
         }
     }
-    let jobs = Jobs::default();
+    let jobs = jobs();
     let (begin, begun) = mpsc::channel();
     let (go_on, goes_on) = mpsc::channel::<()>();
     let (job, waiting) = job(&jobs, move || {
@@ -80,7 +86,7 @@ fn a_result_whose_destructor_panics_does_not_hurt_the_thread() {
 
 #[test]
 fn a_job_without_a_thread_gives_an_error_to_who_waits() {
-    let jobs = Jobs::default();
+    let jobs = jobs();
     let (job, waiting) = job(&jobs, || 1);
     job.refuse(&Refusal::NoThread(Arc::new(io::ErrorKind::OutOfMemory.into())));
     assert!(pin!(waiting).attempt().is_some_and(|outcome| outcome.is_err()));
@@ -89,7 +95,7 @@ fn a_job_without_a_thread_gives_an_error_to_who_waits() {
 
 #[test]
 fn what_a_task_waits_for_is_no_call_to_be_waited_for_and_what_borrows_is() {
-    let jobs = Jobs::default();
+    let jobs = jobs();
     let awaited = jobs.ticket(Kind::Awaited);
     jobs.drain();
     assert!(jobs.any());

@@ -78,6 +78,50 @@ fn functions_and_wake_ups_of_one_thread_come_in_order() {
 }
 
 #[test]
+fn results_that_are_held_back_come_with_the_last_one() {
+    model(|| {
+        let run = Run::new();
+        let inbox = run.inbox();
+        let thread = thread::spawn(move || {
+            (1..=3)
+                .for_each(|index| inbox.wake_with_result(key(index), |unheard| 3 - index as usize > unheard));
+        });
+        let mut woken = Vec::new();
+        while woken.len() < 3 {
+            // Nothing ends it but the thread.
+            run.doze(&mut |message| match message {
+                Message::Wake(task) => woken.push(task),
+                _ => unreachable!("tasks are woken"),
+            });
+        }
+        assert_eq!(woken, [1, 2, 3].map(key));
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn a_message_ends_a_doze_whatever_is_held_back() {
+    model(|| {
+        let run = Run::new();
+        let (inbox, theirs) = (run.inbox(), run.inbox());
+        let threads = [
+            thread::spawn(move || inbox.wake_with_result(key(1), |_| true)),
+            thread::spawn(move || theirs.wake(key(2))),
+        ];
+        let mut woken = Vec::new();
+        while !woken.contains(&key(2)) {
+            run.doze(&mut |message| match message {
+                Message::Wake(task) => woken.push(task),
+                _ => unreachable!("tasks are woken"),
+            });
+        }
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        run.inbox().drain(&mut |_| woken.push(key(1)));
+        assert_eq!(woken.len(), 2);
+    });
+}
+
+#[test]
 fn a_nap_ends_with_a_message() {
     model(|| {
         let inbox = Inbox::new();

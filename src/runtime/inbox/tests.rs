@@ -1,4 +1,4 @@
-//! Tests of the inbox, with the reactor.
+//! The inbox with a reactor and without, and threads that send.
 
 use super::super::reactor::Reactor;
 use super::*;

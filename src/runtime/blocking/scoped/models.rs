@@ -1,7 +1,7 @@
 //! What a blocking call that borrows promises to the task that lends, in every order of their threads: nobody touches what was lent when the
 //! call has been left, or when the run has come back to its caller.
 
-use super::super::models::{end, one_thread};
+use super::super::models::{end, hand_in, one_thread};
 use super::*;
 use crate::atomics::Place;
 use crate::runtime::models::{Run, model};
@@ -28,14 +28,13 @@ impl Lent {
 ///
 /// # Safety
 ///
-/// That of [`Unblocking::begin`].
+/// That of [`Unblocking::new`].
 unsafe fn begin<'a>(
     run: &Run,
-    pool: &Arc<Pool>,
+    pool: &'a Arc<Pool>,
     lent: &'a Lent,
-) -> Unblocking<impl FnOnce() -> Writes<'a> + Send, Writes<'a>> {
-    let outside = &run.scheduler().outside;
-    let (sender, ticket) = (outside.inbox.sender(), outside.jobs.ticket(Kind::Lending));
+) -> Unblocking<'a, impl FnOnce() -> Writes<'a> + Send, Writes<'a>> {
+    let ticket = run.scheduler().outside.jobs.ticket(Kind::Lending);
     let writes = Writes(lent);
     let f = move || {
         lent.write();
@@ -43,7 +42,7 @@ unsafe fn begin<'a>(
         Writes(lent)
     };
     // SAFETY: the caller's promise.
-    unsafe { Unblocking::begin(pool, f, sender, ticket) }
+    unsafe { Unblocking::new(pool, f, ticket) }
 }
 
 /// Writes when it is dropped.
@@ -89,7 +88,9 @@ fn what_was_lent_is_free_when_a_call_was_left_by_an_unwind() {
         let (run, pool) = (Run::new(), one_thread());
         let lent = Lent::new();
         // SAFETY: it is dropped at once.
-        drop(unsafe { begin(&run, &pool, &lent) });
+        let mut left = unsafe { begin(&run, &pool, &lent) };
+        hand_in(&run, Pin::new(&mut left));
+        drop(left);
         lent.write();
         end(&pool);
     });
@@ -98,13 +99,15 @@ fn what_was_lent_is_free_when_a_call_was_left_by_an_unwind() {
 #[test]
 fn a_run_comes_back_when_nothing_is_lent_by_a_task_that_never_comes_back_from_its_call() {
     model(|| {
-        let (run, pool) = (Run::new(), one_thread());
+        let (run, pool): (_, &'static _) = (Run::new(), Box::leak(Box::new(one_thread())));
         let lent: &'static Lent = Box::leak(Box::new(Lent::new()));
         // SAFETY: what is lent is never dropped.
-        std::mem::forget(unsafe { begin(&run, &pool, lent) });
+        let mut never_left = unsafe { begin(&run, pool, lent) };
+        hand_in(&run, Pin::new(&mut never_left));
+        std::mem::forget(never_left);
         run.scheduler().outside.jobs.drain_lending();
         assert!(!run.inbox().has_senders());
         lent.write();
-        end(&pool);
+        end(pool);
     });
 }
