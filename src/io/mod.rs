@@ -38,6 +38,7 @@ pub use pipe::{PipeReader, PipeWriter, pipe};
 pub use read_spare::ReadSpare;
 pub use relay::{Relay, copy_bidirectional};
 pub use separators::Separators;
+pub(crate) use shared::socket_streams;
 pub use shared::{Shared, streams};
 pub use split::{Joined, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, ShutDown, WriteHalf};
 pub use stdio::{

@@ -64,7 +64,10 @@ impl<S> Shared<S> {
     }
 }
 
-/// The two directions of a stream, each with a buffer: what `open_connection` gives.
+/// The two directions of any stream, each with a buffer: what `open_connection` gives.
+///
+/// Where messages of 32 KiB and more come over a stream that can do [`ReadSpare`], [`StreamReader::of_stream`] takes some tenths less; that
+/// is what `open_connection` and servers use.
 ///
 /// # Examples
 ///
@@ -86,6 +89,15 @@ impl<S> Shared<S> {
 /// # .unwrap();
 /// ```
 pub fn streams<S>(stream: S) -> (StreamReader<Shared<S>>, StreamWriter<Shared<S>>)
+where
+    for<'r> &'r S: Read + Write,
+{
+    let stream = Shared::new(stream);
+    (StreamReader::new(stream.clone()), StreamWriter::new(stream))
+}
+
+/// The same of a socket, which reads large messages into memory that is not cleared.
+pub(crate) fn socket_streams<S>(stream: S) -> (StreamReader<Shared<S>>, StreamWriter<Shared<S>>)
 where
     for<'r> &'r S: ReadSpare + Write,
 {

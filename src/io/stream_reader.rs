@@ -176,8 +176,8 @@ impl<R> StreamReader<R> {
         reader
     }
 
-    /// A reader of a stream that reads into new memory, which need not be cleared then: for large messages. [`streams`](super::streams)
-    /// makes these.
+    /// A reader of a stream that reads into new memory, which need not be cleared then: for large messages. `open_connection` and
+    /// servers make these.
     pub fn of_stream(inner: R) -> Self
     where
         R: ReadSpare,

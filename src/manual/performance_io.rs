@@ -89,8 +89,8 @@
 //! | that vector has 64 bytes more room than the message, so that a read which does not fill it has emptied the stream: 1.05 reads for a message in place of 2 | |
 //! | its memory is not cleared before it is read into (`ReadSpare`) | 0.98 |
 //!
-//! A reader of a stream that can't read into such memory, from [`StreamReader::new`](crate::io::StreamReader::new), clears it, and stays at the
-//! second figure: 1.0 to 1.2 up to 64 KiB, 1.25 at 256 KiB. No memory is mapped or given back for a message. Lines are searched for their end and copied out of the buffer, which
+//! That is what `open_connection` and servers give. A reader of any stream, from [`streams`](crate::io::streams) or
+//! [`StreamReader::new`](crate::io::StreamReader::new), clears that memory, and stays at the second figure: 1.0 to 1.2 up to 64 KiB, 1.25 at 256 KiB. No memory is mapped or given back for a message. Lines are searched for their end and copied out of the buffer, which
 //! reads ahead.
 //!
 //! # Files

@@ -4,7 +4,7 @@ use std::io;
 
 use super::resolve::ToSocketAddrs;
 use super::tcp_stream::TcpStream;
-use crate::io::{Shared, StreamReader, StreamWriter, streams};
+use crate::io::{Shared, StreamReader, StreamWriter, socket_streams};
 
 /// The reading side of a TCP connection; from [`open_connection`] and [`start_server`](super::start_server()).
 pub type TcpReader = StreamReader<Shared<TcpStream>>;
@@ -15,7 +15,7 @@ pub type TcpWriter = StreamWriter<Shared<TcpStream>>;
 /// Opens a connection, and gives both its sides with a buffer each: `asyncio.open_connection`.
 ///
 /// Small writes are sent at once when they are drained ([`set_nodelay`](TcpStream::set_nodelay)), as in asyncio. Its
-/// `limit` is [`set_limit`](StreamReader::set_limit). For a socket that was made otherwise there is [`streams`].
+/// `limit` is [`set_limit`](StreamReader::set_limit). For a socket that was made otherwise there is [`streams`](crate::io::streams).
 ///
 /// # Errors
 ///
@@ -46,5 +46,5 @@ pub type TcpWriter = StreamWriter<Shared<TcpStream>>;
 pub fn open_connection(addresses: impl ToSocketAddrs) -> io::Result<(TcpReader, TcpWriter)> {
     let stream = TcpStream::connect(addresses)?;
     stream.set_nodelay(true)?;
-    Ok(streams(stream))
+    Ok(socket_streams(stream))
 }

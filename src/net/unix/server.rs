@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::listener::UnixListener;
 use super::stream::UnixStream;
-use crate::io::{Shared, StreamReader, StreamWriter, streams};
+use crate::io::{Shared, StreamReader, StreamWriter, socket_streams};
 use crate::net::listener::{Accepted, Listener, sealed};
 use crate::net::server::{Server, ServerBuilder};
 
@@ -45,7 +45,7 @@ impl Listener for UnixListener {
 ///
 /// Unwinds when the task is cancelled meanwhile; the socket is closed.
 pub fn open_unix_connection(path: impl AsRef<Path>) -> io::Result<(UnixReader, UnixWriter)> {
-    Ok(streams(UnixStream::connect(path)?))
+    Ok(socket_streams(UnixStream::connect(path)?))
 }
 
 /// Listens on a path, and calls `handler` for each connection, in a task of its own: `asyncio.start_unix_server`. See
