@@ -204,7 +204,7 @@
 //! | `completion`, `outcome`, `callback` | the end of something: who is told; what it is; a function to call |
 //! | `context` | the values of context variables that tasks and callbacks have |
 //! | `guarded`, `holder` | the lock of what is shared; who holds a thing, for reports |
-//! | `inbox`, `outside`, `handle`, `remote` | the door for other threads; where all that comes from elsewhere is heard; a run as other threads see it; closures that cross threads, and the tasks that they become |
+//! | `inbox`, `apart`, `outside`, `handle`, `remote` | the door for other threads; cache lines of its own; where all that comes from elsewhere is heard; a run as other threads see it; closures that cross threads, and the tasks that they become |
 //! | `workers`, `addresses` | one run on several threads; where a run is reached by the number of a task |
 //! | `blocking`, `dozing`, `quiet_thread` | threads for what blocks; when their results come together; those that wake nobody |
 //! | `process_signals`, `interrupt` | who wants the signals of the process, and how they come to the runs; Ctrl-C |

@@ -55,6 +55,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::apart::Apart;
 use super::blocking::Counts;
 #[cfg(cede_loom)]
 use super::models::Notifier;
@@ -94,11 +95,6 @@ struct Queue {
 
 /// What was taken out of a queue leaves room for at most so many messages behind.
 const SPARE_MAX: usize = 1024;
-
-/// Lies in cache lines of its own.
-#[derive(Default)]
-#[repr(align(128))]
-struct Apart<T>(T);
 
 /// What most messages touch, and nothing else: see the head of this file.
 #[derive(Default)]
@@ -168,7 +164,7 @@ impl Inbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A handle by which some other thread may wake somebody later.
@@ -211,19 +207,19 @@ impl Inbox {
 
     /// All that this touches are atomics and the descriptor of the reactor.
     fn raise(&self, bit: u8) {
-        self.front.0.raised.fetch_or(bit, Ordering::SeqCst);
-        self.front.0.any.store(true, Ordering::SeqCst);
+        self.front.raised.fetch_or(bit, Ordering::SeqCst);
+        self.front.any.store(true, Ordering::SeqCst);
         self.notify();
     }
 
     /// An interrupt has come too late: it is kept for `take_interrupt`.
     pub(super) fn keep_interrupt(&self) {
-        self.front.0.raised.fetch_or(INTERRUPT, Ordering::SeqCst);
+        self.front.raised.fetch_or(INTERRUPT, Ordering::SeqCst);
     }
 
     /// Takes back an interrupt that the scheduler has not heard of. Gives whether there was one.
     pub(super) fn take_interrupt(&self) -> bool {
-        self.front.0.raised.fetch_and(!INTERRUPT, Ordering::SeqCst) & INTERRUPT != 0
+        self.front.raised.fetch_and(!INTERRUPT, Ordering::SeqCst) & INTERRUPT != 0
     }
 
     /// Signal handlers may tell it something from now on: sleeps must be such that they can end them.
@@ -253,7 +249,7 @@ impl Inbox {
     /// late, of which nothing needs care.
     fn put_wake(&self, task: TaskKey) -> Option<usize> {
         debug_assert_eq!(task.scheduler, self.scheduler.load(Ordering::Relaxed), "a task has one inbox");
-        let front = &self.front.0;
+        let front = &self.front;
         // Looked at first: to try in vain would take the line from the others all the same.
         if !front.any.load(Ordering::SeqCst)
             && front.single.load(Ordering::Relaxed) == 0
@@ -285,13 +281,13 @@ impl Inbox {
             return Err(message);
         }
         queue.messages.push_back(message);
-        self.front.0.any.store(true, Ordering::SeqCst);
+        self.front.any.store(true, Ordering::SeqCst);
         Ok(queue.messages.len())
     }
 
     /// Has the scheduler look at what is not in its inbox, and not sleep before it has.
     pub(super) fn poke(&self) {
-        self.front.0.any.store(true, Ordering::SeqCst);
+        self.front.any.store(true, Ordering::SeqCst);
         self.notify();
     }
 
@@ -311,7 +307,7 @@ impl Inbox {
     /// scheduler has not heard, whether that may wait until there are more of them. It is asked only of a scheduler that dozes.
     pub(super) fn wake_with_result(&self, task: TaskKey, more_comes: impl FnOnce(usize) -> bool) {
         let Some(unheard) = self.put_wake(task) else { return };
-        if self.front.0.state.load(Ordering::SeqCst) != DOZING || !more_comes(unheard) {
+        if self.front.state.load(Ordering::SeqCst) != DOZING || !more_comes(unheard) {
             self.notify();
         }
     }
@@ -325,7 +321,7 @@ impl Inbox {
 
     /// Whether the scheduler sleeps, and the caller is the one to end that.
     fn claim_notification(&self) -> bool {
-        let state = self.front.0.state.load(Ordering::SeqCst);
+        let state = self.front.state.load(Ordering::SeqCst);
         // One that has begun since it was looked at has begun after what the caller has to say, and so finds it.
         (state == ASLEEP || state == DOZING)
             && self
@@ -379,7 +375,7 @@ impl Inbox {
             self.notifier.get().is_some() || self.sleeper.get().is_some(),
             "somebody must be able to end the sleep"
         );
-        let front = &self.front.0;
+        let front = &self.front;
         front.state.store(sleep, Ordering::SeqCst);
         let may_sleep = !front.any.load(Ordering::SeqCst) && !is_task(front.single.load(Ordering::SeqCst));
         if !may_sleep {
@@ -390,13 +386,13 @@ impl Inbox {
 
     /// The scheduler has waited.
     pub(crate) fn end_sleep(&self) {
-        self.front.0.state.store(AWAKE, Ordering::SeqCst);
+        self.front.state.store(AWAKE, Ordering::SeqCst);
     }
 
     /// Whether anything has come in.
     #[inline]
     pub(crate) fn has_messages(&self) -> bool {
-        let front = &self.front.0;
+        let front = &self.front;
         front.any.load(Ordering::Relaxed) | is_task(front.single.load(Ordering::Relaxed))
     }
 
@@ -410,7 +406,7 @@ impl Inbox {
 
     #[cold]
     fn drain_all(&self, f: &mut dyn FnMut(Message)) {
-        let front = &self.front.0;
+        let front = &self.front;
         if let Some(task) = self.take_single() {
             f(Message::Wake(task));
         }
@@ -441,7 +437,7 @@ impl Inbox {
 
     /// Takes the wake-up that is beside the queue.
     fn take_single(&self) -> Option<TaskKey> {
-        let single = &self.front.0.single;
+        let single = &self.front.single;
         if !is_task(single.load(Ordering::SeqCst)) {
             return None;
         }
@@ -453,8 +449,8 @@ impl Inbox {
         let mut queue = self.lock();
         queue.closed = true;
         let messages = mem::take(&mut queue.messages);
-        self.front.0.any.store(false, Ordering::SeqCst);
-        self.front.0.single.store(CLOSED, Ordering::SeqCst);
+        self.front.any.store(false, Ordering::SeqCst);
+        self.front.single.store(CLOSED, Ordering::SeqCst);
         drop(queue);
         for message in messages {
             // Of users, who may panic in it; the others are to be told all the same.
@@ -468,7 +464,7 @@ impl Inbox {
     pub(super) fn open(&self) {
         let mut queue = self.lock();
         if mem::replace(&mut queue.closed, false) {
-            self.front.0.single.store(0, Ordering::SeqCst);
+            self.front.single.store(0, Ordering::SeqCst);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! `scheduler` knows.
 
 mod addresses;
+mod apart;
 pub(crate) mod blocking;
 mod builder;
 pub(crate) mod callback;

@@ -13,6 +13,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::apart::Apart;
 use super::blocking::Jobs;
 use super::clock::Clock;
 use super::dozing::Dozing;
@@ -27,7 +28,8 @@ const ENTRIES_PER_LOOK: usize = 64;
 pub(crate) struct Outside {
     reactor: OnceCell<Reactor>,
     portable: bool,
-    pub(crate) inbox: Arc<Inbox>,
+    /// Apart, since other threads read it to wake a task, and all else changes in each tick.
+    pub(crate) inbox: Apart<Arc<Inbox>>,
     pub(crate) jobs: Jobs,
     /// What the step that is under way may do without waiting.
     pub(crate) budget: Budget,
@@ -47,7 +49,7 @@ impl Outside {
         Outside {
             reactor: OnceCell::new(),
             portable,
-            inbox,
+            inbox: Apart(inbox),
             jobs,
             budget: Budget::default(),
             entries_since_look: Cell::new(0),

@@ -10,7 +10,7 @@ impl Inbox {
     pub(crate) fn touch(&self) {
         drop(self.lock());
         let _ = (self.has_messages(), self.has_senders(), self.has_handles());
-        let front = &self.front.0;
+        let front = &self.front;
         let _ = (front.state.load(Ordering::Relaxed), front.raised.load(Ordering::Relaxed));
         let _ = self.scheduler.load(Ordering::Relaxed);
         let _ = (self.notifier.get().is_some(), self.sleeper.get().is_some());

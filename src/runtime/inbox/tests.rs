@@ -61,12 +61,12 @@ fn one_sleep_is_notified_once_and_a_scheduler_that_is_awake_never() {
     let reactor = Reactor::new(false).unwrap();
     let inbox = inbox_of(&reactor);
     inbox.wake(TaskKey::for_test(1));
-    assert_eq!(inbox.front.0.state.load(Ordering::SeqCst), AWAKE);
+    assert_eq!(inbox.front.state.load(Ordering::SeqCst), AWAKE);
     assert!(!inbox.begin_sleep(), "something is there");
     assert_eq!(drained(&inbox).len(), 1);
     assert!(inbox.begin_sleep());
     inbox.wake(TaskKey::for_test(1));
-    assert_eq!(inbox.front.0.state.load(Ordering::SeqCst), NOTIFIED);
+    assert_eq!(inbox.front.state.load(Ordering::SeqCst), NOTIFIED);
     inbox.wake(TaskKey::for_test(2));
     reactor.wait(None).unwrap();
     inbox.end_sleep();
@@ -144,7 +144,7 @@ fn signals_are_heard_once_however_many_came_and_beside_an_interrupt() {
     let inbox = inbox_of(&reactor);
     assert!(inbox.begin_sleep());
     (0..1000).for_each(|_| inbox.signal());
-    assert_eq!(inbox.front.0.state.load(Ordering::SeqCst), NOTIFIED);
+    assert_eq!(inbox.front.state.load(Ordering::SeqCst), NOTIFIED);
     inbox.interrupt();
     reactor.wait(None).unwrap();
     inbox.end_sleep();
@@ -162,7 +162,7 @@ fn a_nap_ends_with_a_message() {
     let (asleep, go) = mpsc::channel();
     let thread = thread::spawn(move || {
         go.recv().unwrap();
-        while theirs.front.0.state.load(Ordering::SeqCst) != ASLEEP {
+        while theirs.front.state.load(Ordering::SeqCst) != ASLEEP {
             thread::yield_now();
         }
         theirs.wake(TaskKey::for_test(1));
