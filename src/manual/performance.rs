@@ -70,6 +70,7 @@
 //! | corosensei without its feature `unwind` | 20 ns | 3.5 ns | with it rustc can't inline the suspension across codegen units |
 //! | stack starts coloured by 16 steps of 64 bytes | 2 x | 1 x | tops of stacks at equal low addresses share the sets of a cache; at 1,000 tasks |
 //! | the next tasks' records and the upper ends of their stacks fetched ahead | 1 x | 0.7 x | at 10,000 and 100,000 tasks |
+//! | what other threads read to wake a task apart from what changes in each tick, a lone wake-up in one word, no search before an answer has had its time | 1,110 to 1,510 | 650 to 850 | ns for a message between two workers: two to three cache lines less |
 //! | what a switch touches of the header in one line, with the way back that corosensei keeps below it | 1 x | 0.92 x | at 10,000 tasks: two lines where there were three |
 //! | the lower ends of stacks fetched ahead, too, from an address noted in the record at each suspension | 1 x | 0.94 x, 0.8 x | at 10,000 and 100,000 tasks; a task may wait in a deep call |
 //! | a ring of two-word entries in place of a `VecDeque` in a `RefCell` | 1 x | 0.3 x | of the queue's part: no borrow to count, no bounds, entries travel in registers |
@@ -112,9 +113,10 @@
 //! both sides touch is kept to few lines: the lock of the channel, its counts and its queue lie together; a wake-up is one word beside the
 //! state of the other's inbox, written without a lock; and a worker that waits for an answer reads that line alone, and counts as searching only
 //! after some microseconds. `cargo bench --bench workers` has a row `cache_line` beside it, two threads that wait awake for a word of
-//! each other, which is the least that a message can cost. In interleaved runs: that 433 ns, cede 870 (1,110 to 1,510 before the above), tokio
-//! 2,280 to 2,840 where its tasks are on two threads. tokio (310) and may (350) are faster where they put both tasks on one, which cede does not do
-//! with tasks that have begun; two tasks of cede on one thread take 50.
+//! each other, which is the least that a message can cost. In ns, in runs that took turns: that 130 to 175, cede 650 to 850 (1,110 to 1,510
+//! before the above), tokio 2,100 to 2,200 where its tasks are on two threads. tokio (250 to 270) and may (300) are faster where they put both tasks on
+//! one, which cede does not do with tasks that have begun; two tasks of cede on one thread take 40 to 50. What is left is five to six lines: the channel's two, the
+//! node of who waits, its record, the inbox, and the node and the channel once more on the way out.
 //!
 //! # What a sleeping task weighs
 //!
@@ -146,7 +148,8 @@
 //! 2.4, and ends in 0.8 where the page is given back. A million that are cancelled at once end in their order, in 6.7 us each, and
 //! take no more memory than they did: the stack on which one has unwound serves the next, or is given back.
 //!
-//! A million that sleep between 0 and 1 s, cold, are two thirds the system's: 3.3 us each, for the first touch of the page (2.0, which is all that the
+//! A million that sleep between 0 and 1 s, cold, take 4.3 us each in `benches/peers`, and 5.3 where they were profiled, on a machine with other load. There two
+//! thirds were the system's, 3.3 us: the first touch of the page (2.0, which is all that the
 //! floor of `benches/peers` does), the guard (0.7) and giving the page back (0.5). Of the rest, 1.9 us, the heap of a million timers has a quarter, and the
 //! waiting for stacks that have left the caches, which are resumed in an order that is known only as each timer comes up, the better
 //! part. Go, whose stacks begin at 2 KiB, two to a page and without a guard, touches half as many pages.

@@ -107,7 +107,7 @@
 //! | 32 MiB copied by the system | 36.1 | 36.6 | | 1.00 |
 //! | 32 MiB copied by blocks | 56.8 | 37.0 | 101 | 0.69 |
 //!
-//! aiofiles' column is of another day. The ratios of the first two rows lay between 1.15 and 1.39, and 0.91 and 0.94, over eight runs; those of what is
+//! aiofiles' column is of another day. The ratios of the first two rows lay between 1.03 and 1.39, and 0.90 and 0.94, over eleven runs; those of what is
 //! written vary most, since the disk has a part in it: 0.51 to 0.76 for lines. Copying by blocks was at 0.97 on that other day, and at 0.69 on this
 //! one with the same code.
 //!
