@@ -14,7 +14,7 @@ use cede::{
     GroupError, JoinHandle, Runner, catch_cancelled, scope, sleep, spawn, try_scope, try_spawn, yield_now,
 };
 
-const DEPTH: usize = 100_000;
+const DEPTH: usize = if cfg!(debug_assertions) { 20_000 } else { 100_000 };
 
 /// Runs a main task under virtual time, with little stack everywhere. Gives it, too, what is left to do when the run is over.
 fn on_little_stack<T: 'static>(main: impl FnOnce() -> T + Send + 'static) {
