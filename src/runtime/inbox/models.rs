@@ -81,10 +81,11 @@ fn functions_and_wake_ups_of_one_thread_come_in_order() {
 fn results_that_are_held_back_come_with_the_last_one() {
     model(|| {
         let run = Run::new();
-        let inbox = run.inbox();
+        let (inbox, tasks) = (run.inbox(), [1, 2, 3].map(|index| run.key_of(index)));
         let thread = thread::spawn(move || {
-            (1..=3)
-                .for_each(|index| inbox.wake_with_result(key(index), |unheard| 3 - index as usize > unheard));
+            for (task, behind) in tasks.into_iter().zip([2, 1, 0]) {
+                inbox.wake_with_result(task, |unheard| behind > unheard);
+            }
         });
         let mut woken = Vec::new();
         while woken.len() < 3 {
@@ -94,7 +95,7 @@ fn results_that_are_held_back_come_with_the_last_one() {
                 _ => unreachable!("tasks are woken"),
             });
         }
-        assert_eq!(woken, [1, 2, 3].map(key));
+        assert_eq!(woken, tasks);
         thread.join().unwrap();
     });
 }
@@ -104,19 +105,20 @@ fn a_message_ends_a_doze_whatever_is_held_back() {
     model(|| {
         let run = Run::new();
         let (inbox, theirs) = (run.inbox(), run.inbox());
+        let (result, other) = (run.key_of(1), run.key_of(2));
         let threads = [
-            thread::spawn(move || inbox.wake_with_result(key(1), |_| true)),
-            thread::spawn(move || theirs.wake(key(2))),
+            thread::spawn(move || inbox.wake_with_result(result, |_| true)),
+            thread::spawn(move || theirs.wake(other)),
         ];
         let mut woken = Vec::new();
-        while !woken.contains(&key(2)) {
+        while !woken.contains(&other) {
             run.doze(&mut |message| match message {
                 Message::Wake(task) => woken.push(task),
                 _ => unreachable!("tasks are woken"),
             });
         }
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        run.inbox().drain(&mut |_| woken.push(key(1)));
+        run.inbox().drain(&mut |_| woken.push(result));
         assert_eq!(woken.len(), 2);
     });
 }
@@ -142,9 +144,7 @@ fn the_last_sender_to_go_ends_the_sleep() {
     model(|| {
         let run = Run::new();
         let inbox = run.inbox();
-        let sender = inbox.sender();
-        let other = sender.clone();
-        let threads = [sender, other].map(|sender| thread::spawn(move || drop(sender)));
+        let threads = [inbox.sender(), inbox.sender()].map(|sender| thread::spawn(move || drop(sender)));
         while inbox.has_senders() {
             // As `Outside::sleep` does: it looks again after the sleep was announced.
             run.sleep_unless(&|| !inbox.has_senders(), &mut |_| unreachable!("nobody says anything"));
