@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use cede::{Runner, unblock_scoped};
+use cede::sync::Event;
+use cede::task::{Awaitable, First, Promise, race};
+use cede::{Operation, Runner, Runtime, unblock_scoped};
 
 /// Says that it is gone.
 struct Flag<'a>(&'a AtomicBool);
@@ -243,5 +245,77 @@ fn many_calls_that_are_cancelled_at_any_moment_leave_nothing_borrowed() {
         for part in numbers.chunks(16) {
             assert!(part.iter().all(|n| *n == part[0]));
         }
+    }
+}
+
+/// An event that another thread has set wakes the task when it waits for something else, and is in a call that it must not leave.
+#[test]
+fn a_wake_up_that_comes_late_ends_no_call_though_its_task_was_cancelled() {
+    let ((begin, begun), (release, released)) = (mpsc::channel(), mpsc::channel::<()>());
+    let (released, in_time) = (Mutex::new(released), AtomicBool::new(false));
+    let (event, promise) = (Event::new(), Promise::new());
+    cede::run(|| {
+        cede::scope(|s| {
+            let task = s.spawn(|| {
+                assert!(matches!(race((promise.joining(), event.waiting())).wait(), First::A(Ok(()))));
+                unblock_scoped(|| {
+                    begin.send(()).unwrap();
+                    in_time.store(
+                        released.lock().unwrap().recv_timeout(Duration::from_secs(60)).is_ok(),
+                        Ordering::SeqCst,
+                    );
+                });
+                unreachable!("the cancellation comes with the end of the call");
+            });
+            // In one tick, before the task goes on: it has left its wait when it is told of this.
+            s.spawn(|| {
+                (0..2).for_each(|_| cede::yield_now());
+                thread::scope(|threads| _ = threads.spawn(|| event.set()));
+            });
+            s.spawn(|| {
+                cede::yield_now();
+                promise.set_result(()).unwrap();
+            });
+            (0..3).for_each(|_| cede::yield_now());
+            begun.recv().unwrap();
+            task.cancel();
+            (0..10).for_each(|_| cede::yield_now());
+            release.send(()).unwrap();
+        })
+        .unwrap();
+    });
+    assert!(in_time.load(Ordering::SeqCst), "the run went on meanwhile");
+}
+
+/// The end of a run is a part of it: what a call waits for may come with the end of other tasks.
+#[test]
+fn a_call_that_waits_for_another_task_keeps_no_run_from_ending_that() {
+    let main = |fails: bool| {
+        let ((begin, begun), (never, waits)) = (mpsc::channel(), mpsc::channel::<()>());
+        let waits = Mutex::new(waits);
+        cede::spawn(move || {
+            unblock_scoped(|| {
+                begin.send(()).unwrap();
+                assert!(waits.lock().unwrap().recv().is_err());
+            });
+        });
+        cede::spawn(move || {
+            cede::sleep(Duration::MAX);
+            drop(never);
+        });
+        cede::yield_now();
+        begun.recv().unwrap();
+        if fails {
+            silent();
+        }
+    };
+    let runs: [fn(&dyn Fn()); 2] =
+        [|main| cede::run(main), |main| Runtime::builder().workers(2).build().unwrap().run(main).unwrap()];
+    for (run, fails) in runs.into_iter().flat_map(|run| [(run, false), (run, true)]) {
+        let (tell, told) = mpsc::channel();
+        thread::spawn(move || {
+            tell.send(panic::catch_unwind(|| run(&|| main(fails))).is_err()).unwrap();
+        });
+        assert_eq!(told.recv_timeout(Duration::from_secs(60)), Ok(fails), "or the run hangs");
     }
 }

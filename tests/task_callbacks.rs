@@ -307,6 +307,25 @@ fn a_callback_of_a_gather_or_a_shield_without_a_handle_hears_how_it_ended() {
     });
 }
 
+/// It stands for what it is the end of, of which a handle may be left or not.
+#[test]
+fn a_callback_of_an_end_is_given_that_end_also_where_no_handle_is_left() {
+    let ((), reports) = reported(|| {
+        run(|| {
+            let heard = Rc::new(Cell::new(0));
+            let hears = Rc::clone(&heard);
+            spawn(|| 1).end().on_done(move |end| hears.set(hears.get() + i32::from(end.join().is_ok())));
+            let (promise, hears) = (Promise::new(), Rc::clone(&heard));
+            Rc::new(promise.end()).on_done(move |end| hears.set(hears.get() + i32::from(end.join().is_ok())));
+            promise.set_result("kept").unwrap();
+            try_spawn(|| Err::<(), _>("looked at")).end().on_done(|end| drop(end.outcome()));
+            yields(4);
+            assert_eq!((heard.get(), promise.join().unwrap()), (2, "kept"));
+        });
+    });
+    assert_eq!(reports, [""; 0]);
+}
+
 #[test]
 fn an_error_that_a_callback_does_not_ask_for_is_reported_and_one_that_it_asks_for_is_not() {
     let ((), reports) = reported(|| {

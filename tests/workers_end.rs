@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cede::runtime::{spawn_on_each, unblock, worker};
+use cede::runtime::{spawn_on_each, unblock, unblock_scoped, worker};
 use cede::sync::{Event, Queue};
 use cede::{
     Handle, RemoteJoinHandle, RunError, Runner, Runtime, catch_cancelled, set_task_hook, sleep, spawn,
@@ -171,10 +171,19 @@ impl Drop for Wakes {
     }
 }
 
-/// Swallows all cancellations. When it is woken the local must be there, however much time its thread has had.
-#[allow(clippy::disallowed_methods, reason = "what must not happen is no event that could be waited for")]
-fn child(lent: &Lent, event: &Event, found: &AtomicUsize) {
+/// Swallows all cancellations. When it is woken it uses the local, or has another thread do that.
+fn child(lent: &Lent, event: &Event, found: &AtomicUsize, lends: bool) {
     while catch_cancelled(|| event.wait()).is_err() {}
+    if lends {
+        unblock_scoped(|| find(lent, found));
+    } else {
+        find(lent, found);
+    }
+}
+
+/// The local must be there, however much time its thread has had.
+#[allow(clippy::disallowed_methods, reason = "what must not happen is no event that could be waited for")]
+fn find(lent: &Lent, found: &AtomicUsize) {
     let begin = Instant::now();
     while begin.elapsed() < Duration::from_millis(200) {
         if GONE.load(SeqCst) {
@@ -191,7 +200,18 @@ fn child(lent: &Lent, event: &Event, found: &AtomicUsize) {
 /// there may still wake that: so the thread stays until no worker runs anything any more.
 #[test]
 fn a_thread_whose_locals_are_lent_stays_until_no_worker_runs_anything() {
+    lend_a_local(false);
+}
+
+#[test]
+fn a_thread_whose_locals_are_lent_stays_until_no_blocking_call_uses_them() {
+    lend_a_local(true);
+}
+
+/// `lends`: the child does so, too.
+fn lend_a_local(lends: bool) {
     let _one = HOOK.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    GONE.store(false, SeqCst);
     let (event, found) = (Arc::new(Event::new()), Arc::new(AtomicUsize::new(0)));
     let wakes = Mutex::new(Some(Wakes(Arc::clone(&event))));
     // Called by the last that is run on worker 1, when nothing is given to worker 0 any more that it would begin.
@@ -211,18 +231,18 @@ fn a_thread_whose_locals_are_lent_stays_until_no_worker_runs_anything() {
                 if number == 1 {
                     LENT.with(|lent| {
                         let (begins, waits, finds) = (&begins, &waits, &finds);
-                        let lends = cede::scope(|s| {
+                        let ended = cede::scope(|s| {
                             s.spawn_any(move || {
                                 begins.0.store(true, SeqCst);
                                 begins.1.set();
-                                child(lent, waits, finds);
+                                child(lent, waits, finds, lends);
                             });
                             // The other worker is the one that has a turn to begin it.
                             while !begins.0.load(SeqCst) {
                                 thread::yield_now();
                             }
                         });
-                        lends.unwrap();
+                        ended.unwrap();
                     });
                 }
             }));

@@ -54,6 +54,7 @@ fn children() {
         Ok("idle") => idle(),
         Ok("busy before") => idle_after_work(),
         Ok("fork") => fork(),
+        Ok("fork before a run") => fork_before_a_run(),
         Ok("fork beside a call") => fork_beside_a_call(),
         Ok("fork beside a call that borrows") => fork_beside_a_call_that_borrows(false),
         Ok("fork beside a call that main has lent to") => fork_beside_a_call_that_borrows(true),
@@ -113,7 +114,29 @@ fn fork() {
     assert!(told.recv().is_ok());
 }
 
-/// The same while a blocking call is under way, on a thread that the child does not have.
+/// What was made before is as good in the child as what it makes itself.
+fn fork_before_a_run() {
+    let runner = Runner::new();
+    // SAFETY: no other thread holds a lock that the child needs.
+    let child = unsafe { libc::fork() };
+    if child != 0 {
+        return ends_with_7(child);
+    }
+    let mut lent = 0;
+    let run = runner.run(|| {
+        unblock_scoped(|| {
+            (0..1000).for_each(|_| thread::yield_now());
+            lent = 3;
+        });
+        unblock(|| {
+            (0..1000).for_each(|_| thread::yield_now());
+            4
+        })
+    });
+    exit(lent + run.unwrap());
+}
+
+/// A child that goes on in a task while a blocking call is under way, on a thread that the child does not have.
 fn fork_beside_a_call() {
     let runner = Runner::builder().max_blocking_threads(1).build();
     let ((begin, begun), (release, released)) = (mpsc::channel(), mpsc::channel::<()>());
@@ -216,6 +239,7 @@ fn a_runtime_that_was_busy_uses_none_when_it_is_idle() {
 #[test]
 fn a_child_that_was_forked_in_a_task_and_its_parent_both_come_out() {
     in_a_process("fork");
+    in_a_process("fork before a run");
     in_a_process("fork beside a call");
     in_a_process("fork beside a call that borrows");
     in_a_process("fork beside a call that main has lent to");

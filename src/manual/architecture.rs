@@ -153,8 +153,8 @@
 //!
 //! # From other threads
 //!
-//! A thread has one door into a run: the inbox, a queue under a lock with an announcement of sleeps, so that nothing is lost and nobody
-//! is notified twice. What comes through it is the number of a task to wake or a closure to call. A [`Handle`](crate::Handle) sends
+//! A thread has one door into a run: the inbox, a queue under a lock, with a word beside it for a lone wake-up and an announcement of sleeps, so
+//! that nothing is lost and nobody is notified twice. What comes through it is the number of a task to wake or a closure to call. A [`Handle`](crate::Handle) sends
 //! closures that become tasks; what such a task gives goes into a record that it shares with its handle, when its own record is dropped. Signals
 //! come the same way, Ctrl-C among them, by a signal handler that touches atomics and one descriptor; `runtime/process_signals.rs` says who gets
 //! them, and is the one place that changes what a signal does.

@@ -129,8 +129,8 @@
 //! | whether the owner is inside | the owner writes it; who ends the ownership reads it |
 //! | in a task's record: its run and its key, which never change | any thread, while the task can't have left its wait: under the lock of the list |
 //! | all else of a task, its run queue, its timers | its thread |
-//! | the inbox of a run | any thread, under its lock |
-//! | the state of a job, and who waits for it | any thread, under its lock |
+//! | the inbox of a run | any thread, under its lock; the word for a lone wake-up, by atomic operations |
+//! | the function of a blocking call, and then its result | the task or the thread that does the call, as one atomic word says |
 //! | a closure that has not begun, and its place for the result | its owner, which is one thread at a time: who has spawned it, who takes it out of a queue, who begins it |
 //! | the result of a task that has ended | who turns its stage from VALUE into TAKEN, by an atomic operation; a failure, any thread, to read |
 //! | a `Completion` and its callbacks | one thread; no type that has one is `Send` |
@@ -307,9 +307,10 @@
 //! A scope whose children run on other workers is left when they have ended, whatever leaves it: its return, a panic, a timeout around it, a
 //! cancellation from another thread, the end of the run. The same holds for `unblock_scoped`, and in a fork of the process, where no thread
 //! uses the child's copy, neither is waited for. A task that is given up keeps its stack for ever; what a thread-local has lent it stays as long as any
-//! worker runs anything.
+//! worker runs anything, or a call of `unblock_scoped` is under way for one.
 //!
-//! Tests: `tests/workers_attack.rs`, `tests/workers_scope.rs`, `a_thread_whose_locals_are_lent_stays_until_no_worker_runs_anything`.
+//! Tests: `tests/workers_attack.rs`, `tests/workers_scope.rs`, `a_thread_whose_locals_are_lent_stays_until_no_worker_runs_anything`,
+//! `a_thread_whose_locals_are_lent_stays_until_no_blocking_call_uses_them`.
 //!
 //! # What is left to the user elsewhere
 //!

@@ -462,6 +462,7 @@ impl Inbox {
 
     /// Another run begins.
     pub(super) fn open(&self) {
+        self.tickets.begin();
         let mut queue = self.lock();
         if mem::replace(&mut queue.closed, false) {
             self.front.single.store(0, Ordering::SeqCst);
@@ -480,26 +481,6 @@ impl fmt::Debug for Inbox {
 #[derive(Debug)]
 pub(crate) struct Sender {
     inbox: Arc<Inbox>,
-}
-
-impl Sender {
-    /// As [`Inbox::wake`].
-    #[cfg(all(test, not(cede_loom)))]
-    pub(crate) fn wake(&self, task: TaskKey) {
-        self.inbox.wake(task);
-    }
-
-    /// As [`Inbox::call`].
-    #[cfg(all(test, not(cede_loom)))]
-    pub(crate) fn call(&self, call: Box<dyn FnOnce() + Send>) -> Result<(), Box<dyn FnOnce() + Send>> {
-        self.inbox.call(call)
-    }
-}
-
-impl Clone for Sender {
-    fn clone(&self) -> Self {
-        self.inbox.sender()
-    }
 }
 
 impl Drop for Sender {

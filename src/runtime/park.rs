@@ -153,6 +153,32 @@ pub(crate) fn wait_in_place<O: Operation, T>(
     }
 }
 
+/// As [`wait`], for what a task must not leave while it `is_under_way`: whatever wakes it, it waits on, and a cancellation is kept.
+pub(super) fn wait_to_the_end<O: Operation>(
+    mut operation: Pin<&mut O>,
+    is_under_way: impl Fn(&O) -> bool,
+) -> O::Output {
+    let core = current_or_refuse();
+    register(operation.as_mut(), Waiter::new(core));
+    let mut registered = Registered { operation };
+    loop {
+        match park(core, &*registered.operation) {
+            Wake::Normal => {
+                if let Some(output) = registered.operation.as_mut().attempt() {
+                    registered.withdraw();
+                    return output;
+                }
+            }
+            // It was woken for an earlier wait, by another thread, which was late.
+            Wake::Cancelled if is_under_way(&registered.operation) => core.signals.set(Signals::MUST_CANCEL),
+            Wake::Cancelled => {
+                registered.withdraw();
+                raise_cancellation();
+            }
+        }
+    }
+}
+
 /// Registers, and withdraws where that is left by an unwind.
 #[inline(always)]
 pub(super) fn register<O: Operation>(operation: Pin<&mut O>, waiter: Waiter) {

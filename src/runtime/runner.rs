@@ -152,15 +152,27 @@ impl Runner {
     /// Goes on with a panic of the main function.
     #[track_caller]
     pub fn run<T>(&self, main: impl FnOnce() -> T) -> Result<T, RunError> {
-        self.run_at(Location::caller(), main)
+        let entered = self.enter()?;
+        self.run_entered(&entered, Location::caller(), main)
     }
 
-    pub(super) fn run_at<T>(
+    /// The first part of a run whose tasks are ended right after this, however it is left, by the caller.
+    pub(super) fn run_main<T>(
         &self,
         made_at: &'static Location<'static>,
         main: impl FnOnce() -> T,
     ) -> Result<T, RunError> {
         let entered = self.enter()?;
+        entered.goes_on();
+        self.run_entered(&entered, made_at, main)
+    }
+
+    fn run_entered<T>(
+        &self,
+        entered: &Entered<'_>,
+        made_at: &'static Location<'static>,
+        main: impl FnOnce() -> T,
+    ) -> Result<T, RunError> {
         // A generator that has called this must not yield from a destructor that the scheduler runs.
         let _extent = Extent::open();
         self.closed.set(false);
@@ -485,7 +497,7 @@ pub fn run<T>(main: impl FnOnce() -> T) -> T {
     let runner = Builder::default().interrupts(interrupt::on_main_thread()).build();
     let place = Location::caller();
     // A panic is caught first: the tasks that are left may have to wait to clean up, which they can't during an unwind.
-    let result = panic::catch_unwind(AssertUnwindSafe(|| runner.run_at(place, main)));
+    let result = panic::catch_unwind(AssertUnwindSafe(|| runner.run_main(place, main)));
     let closed = runner.close();
     match (result, closed) {
         (Err(payload), _) => panic::resume_unwind(payload),

@@ -106,6 +106,8 @@ pub(super) struct Entered<'a> {
     scheduler: &'a Scheduler,
     /// The context of who has begun the run.
     outside: Option<Arc<Values>>,
+    /// Whether the run goes on when this is left, before its caller has it.
+    goes_on: Cell<bool>,
 }
 
 impl Entered<'_> {
@@ -113,13 +115,20 @@ impl Entered<'_> {
     pub(super) fn context(&self) -> Option<Arc<Values>> {
         self.outside.as_ref()?.copy()
     }
+
+    /// The run goes on at once when this is left, and ends its tasks: blocking calls that borrow may wait for that.
+    pub(super) fn goes_on(&self) {
+        self.goes_on.set(true);
+    }
 }
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         debug_assert!(ptr::eq(CURRENT.get(), self.scheduler));
         // Whoever called may let go of what the tasks have lent to other threads.
-        self.scheduler.outside.jobs.drain_lending();
+        if !self.goes_on.get() {
+            self.scheduler.outside.jobs.drain_lending();
+        }
         CURRENT.set(ptr::null());
         let left = context::swap_loose(self.outside.take());
         drop(left);
@@ -193,7 +202,7 @@ impl Scheduler {
         }
         let outside = context::swap_loose(None);
         CURRENT.set(self);
-        Some(Entered { scheduler: self, outside })
+        Some(Entered { scheduler: self, outside, goes_on: Cell::new(false) })
     }
 
     /// The record of a task that is about to be made.

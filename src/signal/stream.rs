@@ -298,18 +298,16 @@ impl Mailbox {
     }
 }
 
-/// Who is about to wait hears of signals from now on; what has been raised already is told. A task has them told by its run, which is not
-/// at a deadlock as long as what this gives lives; a future, which may be in no run or outlive the one it is in, by the lookout.
+/// Who is about to wait hears of signals from now on; what has been raised already is told: by the run that this is in, which is not at a
+/// deadlock as long as what this gives lives; to a future, which may be in no run or outlive the one it is in, by the lookout, too.
 pub(super) fn await_signals(waiter: Waiter, lookout: &Watch) -> Option<Sender> {
-    let awake = if waiter.is_cell() {
+    if waiter.is_cell() {
         lookout.get_or_init(|| match process_signals::keep_lookout() {
             Ok(lookout) => lookout,
             Err(error) => panic!("cede: no thread can be had that tells a future of signals: {error}"),
         });
-        None
-    } else {
-        with_scheduler(|scheduler| scheduler.outside.await_signals())
-    };
+    }
+    let awake = with_scheduler(|scheduler| scheduler.outside.await_signals());
     // What came before anybody was there to tell of it.
     process_signals::dispatch();
     awake

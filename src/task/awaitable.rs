@@ -23,6 +23,38 @@ pub trait Sealed<T> {
     fn shared(&self) -> Rc<dyn OutcomeOf<T>>
     where
         Self: 'static;
+
+    /// The same for later, who does not keep it until then.
+    #[doc(hidden)]
+    fn shared_later(&self) -> Later<T>
+    where
+        Self: 'static,
+    {
+        Later::Itself(Rc::downgrade(&self.shared()))
+    }
+}
+
+/// What is owned when it has ended, and not before.
+pub enum Later<T> {
+    /// That of which a handle is left, or which the run owns.
+    Itself(Weak<dyn OutcomeOf<T>>),
+    /// The same, seen through a handle that makes this of it.
+    SeenAs(fn(Rc<dyn Outcome>) -> Rc<dyn OutcomeOf<T>>, Weak<dyn Outcome>),
+}
+
+impl<T> Later<T> {
+    fn get(&self) -> Option<Rc<dyn OutcomeOf<T>>> {
+        match self {
+            Later::Itself(outcome) => outcome.upgrade(),
+            Later::SeenAs(make, outcome) => outcome.upgrade().map(make),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Later<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Later")
+    }
 }
 
 /// Something that has a result one day: a task, a promise, a group of them. Sealed.
@@ -152,7 +184,7 @@ pub trait Awaitable: Sealed<<Self as Awaitable>::Output> {
     where
         Self: Sized + 'static,
     {
-        let ending = Ending { outcome: Rc::downgrade(&self.shared()), ended: None, f };
+        let ending = Ending { outcome: self.shared_later(), ended: None, f };
         let callback = in_run("on_done", |scheduler| Callback::ending(scheduler, Box::new(ending)));
         call_at_end(self.outcome_of(), &callback);
         DoneCallback(callback)
@@ -191,6 +223,13 @@ impl<T, A: Sealed<T> + ?Sized> Sealed<T> for &A {
     {
         (**self).shared()
     }
+
+    fn shared_later(&self) -> Later<T>
+    where
+        Self: 'static,
+    {
+        (**self).shared_later()
+    }
 }
 
 impl<A: Awaitable + ?Sized> Awaitable for &A {
@@ -207,6 +246,13 @@ impl<T, A: Sealed<T> + ?Sized> Sealed<T> for Rc<A> {
         Self: 'static,
     {
         (**self).shared()
+    }
+
+    fn shared_later(&self) -> Later<T>
+    where
+        Self: 'static,
+    {
+        (**self).shared_later()
     }
 }
 
@@ -252,7 +298,7 @@ impl<T> Awaitable for Done<T> {
 
 /// A function of users that waits for an end. It owns what it waits for from that moment on: before, the two would own each other.
 struct Ending<T, F> {
-    outcome: Weak<dyn OutcomeOf<T>>,
+    outcome: Later<T>,
     ended: Option<Rc<dyn OutcomeOf<T>>>,
     f: F,
 }
@@ -261,7 +307,7 @@ impl<T: 'static, F: FnOnce(&Done<T>)> AtEnd for Ending<T, F> {
     fn note_end(&mut self, failure: Option<Failure>) {
         let is_gone =
             || Rc::new(Gone { completion: Completion::completed(), failure }) as Rc<dyn OutcomeOf<T>>;
-        self.ended = Some(self.outcome.upgrade().unwrap_or_else(is_gone));
+        self.ended = Some(self.outcome.get().unwrap_or_else(is_gone));
     }
 
     fn call(self: Box<Self>) {

@@ -8,7 +8,7 @@ use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
 
-use super::awaitable::{Awaitable, Sealed};
+use super::awaitable::{Awaitable, Later, Sealed};
 use super::gather::{Gather, GatherResults};
 use super::join::JoinHandle;
 use super::members::Gathered;
@@ -214,6 +214,12 @@ impl Sealed<()> for End {
         Self: 'static,
     {
         self.record.clone()
+    }
+
+    /// The end of something is that, whatever handle it is seen through.
+    fn shared_later(&self) -> Later<()> {
+        let whole = self.record.0.as_ref().expect("it is given away at the end only");
+        Later::SeenAs(|whole| Rc::new(EndRecord(Some(whole))), Rc::downgrade(whole))
     }
 }
 

@@ -77,6 +77,10 @@ impl Run {
     #[track_caller]
     pub(crate) fn send_when_ready(&mut self, signal: Signal) {
         self.expect("ready");
+        self.send(signal);
+    }
+
+    pub(crate) fn send(&mut self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 

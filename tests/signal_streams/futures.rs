@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use cede::future::{Wait, as_future};
 use cede::signal::{Shutdown, Signal, SignalKind, ctrl_c, signal};
 use cede::task::race;
+use rustix::process::Signal as Number;
 
 use super::alone;
 use super::harness::Case;
@@ -145,5 +146,23 @@ pub(crate) const CASES: &[Case] = &[
             await_lookouts(0);
         },
         script: alone,
+    },
+    Case {
+        name: "a_run_whose_task_drives_a_future_is_at_no_deadlock_before_the_signal",
+        body: || {
+            let stream = signal(USR1).unwrap();
+            cede::run(|| {
+                cede::spawn(|| println!("ready"));
+                assert_eq!(async { stream.receiving().await }.wait(), USR1);
+            });
+        },
+        script: |run| {
+            // Time enough to find that nothing else is waited for.
+            run.expect("ready");
+            #[allow(clippy::disallowed_methods, reason = "a deadlock that is not found is no event")]
+            thread::sleep(Duration::from_millis(100));
+            run.send(Number::USR1);
+            run.succeeds_after(&[]);
+        },
     },
 ];

@@ -173,6 +173,11 @@ impl<F, T> Job<F, T> {
         word & LEFT != 0
     }
 
+    /// In the task: whether a thread has begun and is not done.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.word.load(Ordering::Acquire) & (BEGUN | DONE | LEFT) == BEGUN
+    }
+
     /// In the task, when it has not been taken back: blocks its thread until it is done.
     #[cold]
     pub(super) fn block_until_done(&self) {

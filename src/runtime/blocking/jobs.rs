@@ -6,6 +6,7 @@
 
 use std::cell::OnceCell;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use super::{Busy, IDLE_MAX, POOL, Pool, THREADS_MAX, lock, pool};
@@ -27,8 +28,9 @@ pub(crate) enum Kind {
 /// The tickets of a run. They lie in its inbox, so that who is done with a call comes to one place for all that he has to do.
 #[derive(Debug)]
 pub(in crate::runtime) struct Counts {
-    /// The process that has the threads: not a fork of it, in which nothing of this ever ends.
-    process: u32,
+    /// The process that has the threads: not a fork of it, in which nothing of this ever ends. Only the run's thread looks
+    /// at it, so it orders nothing, and is no part of the models.
+    process: AtomicU32,
     /// By kind. Only the run's thread adds to them.
     tickets: [AtomicUsize; 3],
     /// Held by who looks at them and then waits, and by who takes the last of a kind away and then tells.
@@ -40,7 +42,7 @@ pub(in crate::runtime) struct Counts {
 impl Default for Counts {
     fn default() -> Self {
         Counts {
-            process: std::process::id(),
+            process: AtomicU32::new(std::process::id()),
             tickets: Default::default(),
             looking: Mutex::default(),
             none_left: Condvar::default(),
@@ -61,7 +63,14 @@ impl Counts {
 
     /// Whether this is a fork of the process, in which nothing of this ever ends.
     fn are_of_a_fork(&self) -> bool {
-        self.process != std::process::id()
+        self.process.load(Ordering::Relaxed) != std::process::id()
+    }
+
+    /// A run begins, perhaps in a fork of the process that has made it.
+    pub(in crate::runtime) fn begin(&self) {
+        if !self.any() {
+            self.process.store(std::process::id(), Ordering::Relaxed);
+        }
     }
 
     fn any_of(&self, kinds: &[Kind]) -> bool {

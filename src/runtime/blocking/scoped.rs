@@ -11,7 +11,7 @@
 //! ```
 //!
 //! The function has been called and dropped, and the result is in its place, before the job is DONE; from then on the thread touches nothing that
-//! is borrowed. A cancellation of a call that runs is kept until it is done, so that the run goes on meanwhile. What is left
+//! is borrowed. A cancellation of a call that runs is kept until it is done, whatever wakes the task, so that the run goes on meanwhile. What is left
 //! by any other unwind, of which there should be none, blocks its thread until the function has returned.
 //!
 //! In a fork of the process no thread has the function: what it borrows there is a copy that nobody uses. So a cancellation
@@ -69,7 +69,7 @@ pub fn unblock_scoped<T: Send>(f: impl FnOnce() -> T + Send) -> T {
 fn lend<T: Send, F: FnOnce() -> T + Send>(f: F) -> Outcome<T> {
     let (ticket, pool) = outlets(Kind::Lending)?;
     // SAFETY: it is dropped when the wait has ended, before this is left. A task that never comes back from it keeps its stack.
-    park::wait(pin!(unsafe { Unblocking::new(&pool, f, ticket) }))
+    park::wait_to_the_end(pin!(unsafe { Unblocking::new(&pool, f, ticket) }), Unblocking::is_under_way)
 }
 
 /// Waits for a job, and does not go before its end.
@@ -90,6 +90,11 @@ impl<'a, F, T> Unblocking<'a, F, T> {
 
     fn is_forked(&self) -> bool {
         self.process != std::process::id()
+    }
+
+    /// Whether a thread has the function.
+    fn is_under_way(&self) -> bool {
+        matches!(&self.stage, Stage::HandedIn(job) if job.is_under_way()) && !self.is_forked()
     }
 }
 

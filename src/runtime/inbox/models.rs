@@ -10,7 +10,7 @@ impl Inbox {
     pub(crate) fn touch(&self) {
         drop(self.lock());
         let _ = (self.has_messages(), self.has_senders(), self.has_handles());
-        let front = &self.front;
+        let front = &self.front.0;
         let _ = (front.state.load(Ordering::Relaxed), front.raised.load(Ordering::Relaxed));
         let _ = self.scheduler.load(Ordering::Relaxed);
         let _ = (self.notifier.get().is_some(), self.sleeper.get().is_some());
@@ -83,8 +83,8 @@ fn results_that_are_held_back_come_with_the_last_one() {
         let run = Run::new();
         let (inbox, tasks) = (run.inbox(), [1, 2, 3].map(|index| run.key_of(index)));
         let thread = thread::spawn(move || {
-            for task in tasks {
-                inbox.wake_with_result(task, |unheard| 3 - task.index as usize > unheard);
+            for (task, behind) in tasks.into_iter().zip([2, 1, 0]) {
+                inbox.wake_with_result(task, |unheard| behind > unheard);
             }
         });
         let mut woken = Vec::new();
@@ -105,9 +105,9 @@ fn a_message_ends_a_doze_whatever_is_held_back() {
     model(|| {
         let run = Run::new();
         let (inbox, theirs) = (run.inbox(), run.inbox());
-        let (held_back, other) = (run.key_of(1), run.key_of(2));
+        let (result, other) = (run.key_of(1), run.key_of(2));
         let threads = [
-            thread::spawn(move || inbox.wake_with_result(held_back, |_| true)),
+            thread::spawn(move || inbox.wake_with_result(result, |_| true)),
             thread::spawn(move || theirs.wake(other)),
         ];
         let mut woken = Vec::new();
@@ -118,7 +118,7 @@ fn a_message_ends_a_doze_whatever_is_held_back() {
             });
         }
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        run.inbox().drain(&mut |_| woken.push(held_back));
+        run.inbox().drain(&mut |_| woken.push(result));
         assert_eq!(woken.len(), 2);
     });
 }
@@ -144,9 +144,7 @@ fn the_last_sender_to_go_ends_the_sleep() {
     model(|| {
         let run = Run::new();
         let inbox = run.inbox();
-        let sender = inbox.sender();
-        let other = sender.clone();
-        let threads = [sender, other].map(|sender| thread::spawn(move || drop(sender)));
+        let threads = [inbox.sender(), inbox.sender()].map(|sender| thread::spawn(move || drop(sender)));
         while inbox.has_senders() {
             // As `Outside::sleep` does: it looks again after the sleep was announced.
             run.sleep_unless(&|| !inbox.has_senders(), &mut |_| unreachable!("nobody says anything"));

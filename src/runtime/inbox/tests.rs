@@ -42,8 +42,8 @@ fn no_wake_up_of_many_threads_is_lost_over_many_sleeps() {
         let inbox = inbox_of(&reactor);
         let threads: Vec<_> = (0..4)
             .map(|thread| {
-                let sender = inbox.sender();
-                thread::spawn(move || (0..5000).for_each(|_| sender.wake(TaskKey::for_test(thread))))
+                let theirs = Arc::clone(&inbox);
+                thread::spawn(move || (0..5000).for_each(|_| theirs.wake(TaskKey::for_test(thread))))
             })
             .collect();
         let mut counts = [0; 4];
@@ -78,7 +78,7 @@ fn the_last_handle_to_go_ends_the_sleep() {
     let reactor = Reactor::new(false).unwrap();
     let inbox = inbox_of(&reactor);
     let first = inbox.sender();
-    let second = first.clone();
+    let second = inbox.sender();
     drop(first);
     assert!(inbox.has_senders());
     let (go, gone) = mpsc::channel::<()>();
@@ -179,7 +179,7 @@ fn functions_are_called_in_order_with_wake_ups() {
     let (log, calls) = mpsc::channel();
     for i in 0..3 {
         let log = log.clone();
-        inbox.sender().call(Box::new(move || log.send(i).unwrap())).ok().unwrap();
+        inbox.call(Box::new(move || log.send(i).unwrap())).ok().unwrap();
     }
     assert_eq!(drained(&inbox), []);
     assert_eq!(calls.try_iter().collect::<Vec<_>>(), [0, 1, 2]);

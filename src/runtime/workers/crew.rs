@@ -31,8 +31,8 @@
 //! rounds of reports in which nobody had a task, and nobody has begun one in between, mean that there is none: a closure
 //! that was on its way in the first would have begun by the second.
 //!
-//! A thread goes only when no worker runs a task any more, and its locals with it. A task that is given up may have lent one of them
-//! to a child on another worker; its own stack is leaked, a thread-local can't be.
+//! A thread goes only when no worker runs a task any more, and no blocking call that borrows is under way for one, and its locals with it. A
+//! task that is given up may have lent one of them to a child on another worker; its own stack is leaked, a thread-local can't be.
 
 use std::io;
 use std::sync::Arc;

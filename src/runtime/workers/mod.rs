@@ -172,7 +172,7 @@ impl Runtime {
             None => {
                 settings.tell_begin(0);
                 // Caught first: the tasks that are left may have to wait to clean up, which they can't during an unwind.
-                Ok(panic::catch_unwind(AssertUnwindSafe(|| runner.run_at(made_at, main))))
+                Ok(panic::catch_unwind(AssertUnwindSafe(|| runner.run_main(made_at, main))))
             }
             Some(fault) => Err(RunError::Io(fault)),
         };

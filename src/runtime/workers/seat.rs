@@ -12,7 +12,8 @@
 //!
 //! It waits for a message alone at first, for as long as an answer takes that is under way: it touches nothing then that others write but
 //! its inbox, and counts as one that works. Only after that it becomes a searcher. To begin and to end a search are two writes to a line
-//! that all workers share, with which an answer took half as long again.
+//! that all workers share, with which an answer took half as long again. One that has answers all the time searches every now and then all
+//! the same: what lies in the deque of a worker that is in a long step would wait for a thief as long as they come.
 
 use std::cell::Cell;
 use std::io;
@@ -35,6 +36,9 @@ const SPIN: Duration = Duration::from_micros(20);
 /// How often it looks for a message before it searches: some microseconds.
 const GLANCES: u32 = 64;
 
+/// After how many answers in a row it searches first.
+const ANSWERS_MAX: u32 = 64;
+
 /// A sleep that was ended so soon by another worker would better have been a wait.
 const SOON: Duration = Duration::from_micros(60);
 
@@ -54,6 +58,8 @@ pub(in crate::runtime) struct Seat {
     /// How many sleeps were ended soon since it last waited in vain, and how many it takes to wait.
     credit: Cell<u8>,
     price: Cell<u8>,
+    /// How many answers it has had since it last searched.
+    answers: Cell<u32>,
     /// When its sleep began, if that is of interest.
     asleep_since: Cell<Option<Instant>>,
     /// How many closures it has begun.
@@ -70,6 +76,7 @@ impl Seat {
             victim: Cell::new(worker + 1),
             credit: Cell::new(0),
             price: Cell::new(PRICE_MIN),
+            answers: Cell::new(0),
             asleep_since: Cell::new(None),
             begun: Cell::new(0),
         }
@@ -154,8 +161,10 @@ impl Seat {
     /// a message. `is_searching`: it counts as searching already.
     pub(in crate::runtime) fn search(&self, inbox: &Inbox, is_searching: bool) -> bool {
         if !is_searching && self.expect_answer(inbox) {
+            self.answers.set(self.answers.get() + 1);
             return true;
         }
+        self.answers.set(0);
         if is_searching || self.crew.begin_search() {
             let found = self.steal() || self.spin(inbox, true);
             self.crew.end_search(self.worker, self.deque.len());
@@ -168,7 +177,7 @@ impl Seat {
 
     /// Waits awake for the answer to what this worker has just done, where such answers came soon before. Gives whether it has come.
     fn expect_answer(&self, inbox: &Inbox) -> bool {
-        if self.credit.get() < self.price.get() {
+        if self.credit.get() < self.price.get() || self.answers.get() == ANSWERS_MAX {
             return false;
         }
         for _ in 0..GLANCES {
@@ -330,5 +339,29 @@ impl Drop for Hopeless<'_> {
 impl std::fmt::Debug for Seat {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Seat").field("worker", &self.worker).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(cede_loom)))]
+mod tests {
+    use super::*;
+    use crate::runtime::remote::FreshCall;
+    use crate::runtime::task::TaskKey;
+
+    #[test]
+    fn a_worker_that_has_answers_all_the_time_takes_from_one_that_is_in_a_long_step() {
+        let (crew, deques) = Crew::new(&Gate::new(), 2, true);
+        let seat_of = |(worker, deque)| Seat::new(Arc::clone(&crew), worker, deque);
+        let seats: Vec<_> = deques.into_iter().enumerate().map(seat_of).collect();
+        seats[0].push(Fresh::Call(FreshCall(Box::new(|| ()))));
+        let inbox = seats[1].inbox();
+        seats[1].credit.set(PRICE_MIN);
+        let answers = (0..=ANSWERS_MAX).take_while(|_| {
+            inbox.wake(TaskKey::for_test(1));
+            assert!(seats[1].search(&inbox, false));
+            inbox.drain(&mut |_| ());
+            !seats[1].has_own()
+        });
+        assert_eq!(answers.count(), ANSWERS_MAX as usize);
     }
 }

@@ -186,5 +186,7 @@ impl<'a> Worker<'a> {
         if runner.scheduler.live() > 0 {
             runner.leave(report::given_up);
         }
+        // A call of a task that is left may use a local of another worker's thread, which goes when this worker is over.
+        runner.scheduler.outside.jobs.drain_lending();
     }
 }
