@@ -27,6 +27,16 @@ fn lookouts() -> usize {
     names.filter(|name| name.starts_with("cede-signals")).count()
 }
 
+/// How often that thread has begun and ceased to run, as the system says it.
+fn times_asleep() -> String {
+    let tasks = fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let mut ours = tasks.filter(|task| read(task.join("comm")).starts_with("cede-signals"));
+    let status = read(ours.next().expect("it is there").join("status"));
+    assert!(ours.next().is_none());
+    status.lines().filter(|line| line.contains("ctxt_switches")).collect()
+}
+
 /// Waits, by looking, until there are so many of them.
 fn await_lookouts(count: usize) {
     let begin = Instant::now();
@@ -143,6 +153,28 @@ pub(crate) const CASES: &[Case] = &[
             assert_eq!(lookouts(), 1);
             drop(stream);
             await_lookouts(0);
+        },
+        script: alone,
+    },
+    Case {
+        name: "who_tells_futures_of_signals_sleeps_between_them",
+        body: || {
+            let stream = signal(USR1).unwrap();
+            assert!(!is_ready(&stream));
+            for _ in 0..3 {
+                USR1.raise().unwrap();
+                assert_eq!(smol::block_on(as_future(stream.receiving())), USR1);
+            }
+            // Once it sleeps it goes on sleeping.
+            let sleeps = || {
+                let before = times_asleep();
+                thread::sleep(Duration::from_millis(100));
+                times_asleep() == before
+            };
+            let begin = Instant::now();
+            while !sleeps() {
+                assert!(begin.elapsed() < Duration::from_secs(60), "it never sleeps");
+            }
         },
         script: alone,
     },
