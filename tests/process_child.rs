@@ -2,7 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::rc::Rc;
@@ -500,8 +500,10 @@ fn a_group_that_is_shut_down_has_its_time_and_is_killed_then() {
 #[test]
 fn a_group_is_shut_down_while_others_wait_for_its_leader() {
     cede::run(|| {
+        let mut all = Vec::new();
         for _ in 0..40 {
             let (child, members) = group("'' TERM", false);
+            all.extend(members);
             let child = Rc::new(child);
             let waits = cede::spawn({
                 let child = Rc::clone(&child);
@@ -510,8 +512,8 @@ fn a_group_is_shut_down_while_others_wait_for_its_leader() {
             cede::yield_now();
             let status = child.shut_down_group(Duration::from_millis(1)).unwrap();
             assert_eq!(soon(&waits), status);
-            members.iter().for_each(|member| member.wait_until_gone());
         }
+        all.iter().for_each(|member| member.wait_until_gone());
     });
 }
 
@@ -534,7 +536,8 @@ fn a_group_goes_with_the_child_where_that_was_asked_for() {
         // One that was put into another group goes alone.
         let mut leader = Command::new("cat").process_group(0).stdin(Stdio::piped()).spawn().unwrap();
         let mut command = Command::new("sleep");
-        let member = command.arg("1000").kill_group_on_drop(true).process_group(leader.id() as i32).spawn().unwrap();
+        let member =
+            command.arg("1000").kill_group_on_drop(true).process_group(leader.id() as i32).spawn().unwrap();
         let seen = Seen::of(member.id());
         drop(member);
         seen.wait_until_gone();

@@ -3,7 +3,7 @@
 //! How a piece is copied is std's affair, which asks the system first (`copy_file_range`, `sendfile`). A piece is large enough that the
 //! calls for each don't count, and small enough that it takes milliseconds.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -57,23 +57,23 @@ pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<u64> {
 
 /// Copies until there is nothing more, or nobody waits. Blocks.
 fn copy_while(from: &Path, to: &Path, gone: &AtomicBool) -> io::Result<u64> {
-    // One that is a named pipe would wait for somebody at its other end.
-    let mut reader = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(from)?;
-    let metadata = reader.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "only a regular file can be copied"));
+    let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    // Before they are opened: a named pipe would wait for somebody at its other end.
+    if !std::fs::metadata(from)?.is_file() {
+        return refused("only a regular file can be copied");
     }
     if std::fs::metadata(to).is_ok_and(|target| target.file_type().is_fifo()) {
-        let message = "can't copy to a named pipe: open it, and copy to what it is open as";
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        return refused("the target is a pipe: open it, and use `io::copy`");
     }
+    let mut reader = File::open(from)?;
+    let metadata = reader.metadata()?;
     let permissions = metadata.permissions();
     let mut options = OpenOptions::new();
     // It is emptied when it is known to be another file.
     let mut writer = options.write(true).create(true).truncate(false).mode(permissions.mode()).open(to)?;
     let target = writer.metadata()?;
     if (target.dev(), target.ino()) == (metadata.dev(), metadata.ino()) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "both are the same file"));
+        return refused("both are the same file");
     }
     // One that was there has its own permissions, and the process's mask takes some from a new one. A device keeps its own in any case.
     if target.is_file() {

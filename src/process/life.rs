@@ -164,7 +164,9 @@ impl Life {
                 return Err(io::Error::new(io::ErrorKind::Unsupported, message));
             }
             // Its leader was waited for, so it is a stranger who has the number: the group has gone.
-            _ if !state.has_its_number() && test_kill_process(state.pid()) != Err(Errno::SRCH) => Err(Errno::SRCH),
+            _ if !state.has_its_number() && test_kill_process(state.pid()) != Err(Errno::SRCH) => {
+                Err(Errno::SRCH)
+            }
             _ => match signal {
                 Some(signal) => kill_process_group(state.pid(), signal),
                 None => test_kill_process_group(state.pid()),
