@@ -173,7 +173,7 @@ pub(crate) const CASES: &[Case] = &[
             // Once it sleeps it goes on sleeping.
             let sleeps = || {
                 let before = how_it_stands();
-                thread::sleep(Duration::from_millis(100));
+                cede::run(|| cede::sleep(Duration::from_millis(100)));
                 before.starts_with('S') && how_it_stands() == before
             };
             let begin = Instant::now();
