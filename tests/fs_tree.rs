@@ -465,3 +465,68 @@ fn the_open_of_a_named_pipe_is_over_when_it_is_cancelled() {
         assert_eq!(soon(&reader), "through");
     });
 }
+
+#[test]
+fn a_pipe_whose_path_leads_elsewhere_is_opened_no_longer_when_that_is_cancelled() {
+    let place = Place::new();
+    for (round, read) in (0..24).map(|round| (round, round % 4 < 2)) {
+        let fifo = place.fifo("pipe");
+        // Without that the end of the run would wait for ever.
+        cede::run(|| {
+            let path = fifo.clone();
+            let task =
+                cede::spawn(move || ours::OpenOptions::new().read(read).write(!read).open(path).map(drop));
+            cede::yield_now();
+            cede::sleep(Duration::from_micros(200 * round));
+            fs::remove_file(&fifo).unwrap();
+            if round % 2 == 0 {
+                place.file("pipe", "another");
+            }
+            task.cancel();
+            // It may have been about to open it.
+            let _ = cede::timeout(Duration::from_secs(60), || task.join()).expect("it ends");
+        });
+        if round % 2 == 0 {
+            assert_eq!(fs::read(&fifo).unwrap(), b"another");
+            fs::remove_file(&fifo).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_a_copy_would_destroy_or_wait_for_is_refused() {
+    run(|place| {
+        let from = place.file("from", "contents");
+        fs::hard_link(&from, place.at("hard")).unwrap();
+        symlink("from", place.at("soft")).unwrap();
+        for to in ["from", "hard", "soft"] {
+            let error = ours::copy(&from, place.at(to)).unwrap_err();
+            assert!(error.to_string().ends_with("both are the same file"), "{error}");
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert_eq!(fs::read(&from).unwrap(), b"contents");
+        }
+        let fifo = place.fifo("pipe");
+        for (from, to) in [(&fifo, &place.at("to")), (&from, &fifo)] {
+            let copied =
+                cede::timeout(Duration::from_secs(60), || ours::copy(from, to)).expect("nobody waits");
+            assert_eq!(copied.unwrap_err().kind(), ErrorKind::InvalidInput);
+        }
+        // What was longer is as long as the other.
+        let longer = place.file("longer", "x".repeat(10_000));
+        assert_eq!(ours::copy(&from, &longer).unwrap(), 8);
+        assert_eq!(fs::read(&longer).unwrap(), b"contents");
+        assert_eq!(ours::copy(&from, "/dev/null").unwrap(), 8);
+        assert_eq!(ours::copy("/proc/self/status", &longer).unwrap(), fs::metadata(&longer).unwrap().len());
+    });
+}
+
+#[test]
+fn a_list_that_can_be_fetched_no_further_says_so_once() {
+    let place = Place::new();
+    fill(&place.at("large"), 2000);
+    let mut list = cede::run(|| read_dir(place.at("large"))).unwrap();
+    let rest: Vec<_> = list.by_ref().take(10_000).collect();
+    assert!(rest.last().unwrap().is_err());
+    assert!(rest.len() < 2000 && rest[..rest.len() - 1].iter().all(Result::is_ok));
+    assert!(list.next().is_none());
+}

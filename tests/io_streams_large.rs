@@ -1,7 +1,8 @@
 //! Messages that are not copied: which they are, and that none of their bytes is lost, however a read or a write ends.
 
 use std::cell::RefCell;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use cede::io::{ReadExactlyError, ReadSpare, Shared, StreamReader, StreamWriter, streams};
@@ -161,9 +162,9 @@ fn a_large_piece_is_sent_at_once_with_what_is_held_before_it() {
 #[test]
 fn a_large_write_that_is_cancelled_neither_loses_nor_repeats_any_byte() {
     run(|| {
-        let bytes = message(48 * KIB);
+        let bytes = message(80 * KIB);
         for held in [0, 10] {
-            for room in [0, 1, 10, 11, 20 * KIB, 31 * KIB] {
+            for room in [0, 1, 10, 11, 20 * KIB, 63 * KIB] {
                 let sink = Sink::with_room(room);
                 let mut writer = StreamWriter::new(sink.clone());
                 writer.write_nowait(&bytes[..held]).unwrap();
@@ -176,6 +177,27 @@ fn a_large_write_that_is_cancelled_neither_loses_nor_repeats_any_byte() {
                 assert!(sink.taken() == bytes, "{held} {room}");
             }
         }
+    });
+}
+
+#[test]
+fn two_who_write_up_to_the_high_mark_before_they_read_do_not_wait_for_each_other() {
+    cede::run(|| {
+        let (ours, theirs) = cede::io::duplex(10_000);
+        let bytes = message(64 * KIB);
+        let [one, other] = [ours, theirs].map(|stream| {
+            let bytes = bytes.clone();
+            spawn(move || {
+                let (mut reader, mut writer) = streams(stream);
+                writer.write_all(&bytes[..40 * KIB]).unwrap();
+                let (taken, rest) = (writer.write(&bytes[40 * KIB..60 * KIB]).unwrap(), &bytes[40 * KIB..]);
+                writer.write_all(&rest[taken..]).unwrap();
+                let reads = spawn(move || reader.readexactly(64 * KIB).unwrap());
+                writer.drain().unwrap();
+                reads.join().unwrap()
+            })
+        });
+        assert!(one.join().unwrap() == bytes && other.join().unwrap() == bytes);
     });
 }
 
@@ -220,6 +242,25 @@ fn large_messages_go_to_and_fro_over_all_kinds_of_streams() {
 }
 
 #[test]
+fn a_stream_that_is_owned_or_split_is_read_in_the_same_way() {
+    fn check(stream: impl ReadSpare, mut peer: impl Write) {
+        let bytes = message(20 * KIB);
+        peer.write_all(&bytes).unwrap();
+        assert!(StreamReader::of_stream(stream).readexactly(bytes.len()).unwrap() == bytes);
+    }
+    cede::run(|| {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        check(ours.split().0, &theirs);
+        check(&ours, &theirs);
+        check(ours.into_split().0, &theirs);
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        check(ours, theirs);
+        let (ours, theirs) = cede::io::duplex(100 * KIB);
+        check(ours, theirs);
+    });
+}
+
+#[test]
 fn a_read_into_the_room_of_a_vector_keeps_to_it() {
     run(|| {
         let mut feed = Feed::of(b"hello, world");
@@ -235,4 +276,82 @@ fn a_read_into_the_room_of_a_vector_keeps_to_it() {
         assert_eq!(feed.read_spare(&mut bytes).unwrap_err().kind(), ErrorKind::TimedOut);
         assert_eq!(bytes, before);
     });
+}
+
+/// Reads as it is told to.
+struct Foreign<F>(F);
+
+impl<F> Read for Foreign<F> {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        unreachable!("there is another way")
+    }
+}
+
+impl<F: FnMut(&mut Vec<u8>) -> io::Result<usize>> ReadSpare for Foreign<F> {
+    fn read_spare(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
+        (self.0)(bytes)
+    }
+}
+
+#[test]
+fn a_stream_that_does_not_read_what_it_says_is_found_out_and_takes_nothing_else_along() {
+    type Lie = fn(&mut Vec<u8>) -> io::Result<usize>;
+    let lies: [(Lie, &str); 7] = [
+        (|_| Ok(1), "hello"),
+        (|_| Ok(usize::MAX), "hello"),
+        (|bytes| (bytes.push(b'!'), Ok(0)).1, "hello"),
+        (|bytes| (bytes.truncate(3), Ok(usize::MAX - 1)).1, "hel"),
+        (|bytes| (bytes.clear(), Ok(0)).1, ""),
+        (|bytes| (std::mem::take(bytes), Ok(5)).1, ""),
+        (|bytes| (bytes.push(b'!'), Err(ErrorKind::Interrupted.into())).1, "hello"),
+    ];
+    for (index, (lie, left)) in lies.into_iter().enumerate() {
+        let mut turn = 0;
+        let mut reader = StreamReader::of_stream(Foreign(|bytes: &mut Vec<u8>| {
+            turn += 1;
+            match turn {
+                1 => (bytes.extend(b"hello"), Ok(5)).1,
+                2 => lie(bytes),
+                _ => Ok(0),
+            }
+        }));
+        let read = catch_unwind(AssertUnwindSafe(|| reader.readexactly(32 * KIB).map(|bytes| bytes.len())));
+        let text = *read.unwrap_err().downcast::<&str>().unwrap();
+        assert_eq!(text, "cede: a stream has read another number of bytes than it says", "{index}");
+        assert_eq!(reader.buffer(), left.as_bytes(), "{index}");
+    }
+    // An error takes back what it has brought, and a vector in the place of the one that was there is as good.
+    let mut turn = 0;
+    let mut reader = StreamReader::of_stream(Foreign(|bytes: &mut Vec<u8>| {
+        turn += 1;
+        match turn {
+            1 => (bytes.extend(b"hello"), Ok(5)).1,
+            2 => (bytes.push(b'!'), Err(ErrorKind::TimedOut.into())).1,
+            _ => {
+                *bytes = [&bytes[..], &[7; 40 * KIB]].concat();
+                Ok(40 * KIB)
+            }
+        }
+    }));
+    assert!(reader.readexactly(32 * KIB).is_err());
+    assert_eq!(reader.buffer(), b"hello");
+    assert_eq!(reader.readexactly(32 * KIB).unwrap()[..6], *b"hello\x07");
+    assert_eq!(reader.buffer(), &[7; 8 * KIB + 5]);
+}
+
+#[test]
+fn what_is_cleared_for_a_read_is_no_more_than_it_may_bring() {
+    struct Counts(usize);
+    impl Read for Counts {
+        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+            assert!(room.len() <= 64 * KIB);
+            Ok(room.len() + self.0)
+        }
+    }
+    impl ReadSpare for Counts {}
+    let mut bytes = Vec::with_capacity(1 << 20);
+    assert_eq!(Counts(0).read_spare(&mut bytes).unwrap(), 64 * KIB);
+    assert_eq!(bytes.len(), 64 * KIB);
+    let read = catch_unwind(AssertUnwindSafe(|| Counts(1).read_spare(&mut bytes)));
+    assert!(read.is_err() && bytes.len() == 64 * KIB);
 }

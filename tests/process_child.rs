@@ -2,9 +2,9 @@
 
 #![cfg(target_os = "linux")]
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,8 @@ use cede::{Operation, Runner};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 mod net_pair;
+#[path = "process_child/numbers.rs"]
+mod numbers;
 mod process_shared;
 use net_pair::{in_child, while_others_run};
 use process_shared::{
@@ -409,49 +411,6 @@ fn where_the_system_keeps_no_status_that_is_said() {
 }
 
 #[test]
-fn no_signal_reaches_a_stranger_with_the_same_number() {
-    const NAME: &str = "no_signal_reaches_a_stranger_with_the_same_number";
-    const LAST: &str = "/proc/sys/kernel/ns_last_pid";
-    if env::var_os("CEDE_TEST_NUMBERS").is_none() {
-        // In numbers of its own, which it may choose. Where that can't be had, there is nothing to be seen.
-        let mut command = std::process::Command::new("unshare");
-        command.args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]);
-        if !command.arg("true").output().is_ok_and(|output| output.status.success()) {
-            return;
-        }
-        command = std::process::Command::new("unshare");
-        command.args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]);
-        command.arg(env::current_exe().unwrap()).args([NAME, "--exact", "--nocapture", "--test-threads=1"]);
-        let output = command.env("CEDE_TEST_NUMBERS", "1").output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-        return;
-    }
-    cede::run(|| {
-        let mut child = Command::new("true").kill_group_on_drop(true).spawn().unwrap();
-        child.wait().unwrap();
-        until("its number is free", || !fs::exists(format!("/proc/{}", child.id())).unwrap());
-        // Any thread may take a number too.
-        let mut stranger = loop {
-            fs::write(LAST, (child.id() - 1).to_string()).unwrap();
-            let mut command = std::process::Command::new("sleep");
-            let mut stranger = command.arg("1000").process_group(0).spawn().unwrap();
-            if stranger.id() == child.id() {
-                break stranger;
-            }
-            stranger.kill().unwrap();
-            stranger.wait().unwrap();
-        };
-        // `kill` sends what can't be told from what ends the stranger here, in the same way.
-        child.terminate().unwrap();
-        child.send_signal(libc::SIGHUP).unwrap();
-        assert_eq!(child.send_signal_to_group(libc::SIGHUP).is_err(), by_threads());
-        stranger.kill().unwrap();
-        assert_eq!(stranger.wait().unwrap().signal(), Some(libc::SIGKILL));
-    });
-}
-
-#[test]
 fn a_report_names_the_child_that_a_task_waits_for() {
     let child = patient();
     let text = format!("{child:?}");
@@ -539,6 +498,26 @@ fn a_group_that_is_shut_down_has_its_time_and_is_killed_then() {
 }
 
 #[test]
+fn a_group_is_shut_down_while_others_wait_for_its_leader() {
+    cede::run(|| {
+        let mut all = Vec::new();
+        for _ in 0..40 {
+            let (child, members) = group("'' TERM", false);
+            all.extend(members);
+            let child = Rc::new(child);
+            let waits = cede::spawn({
+                let child = Rc::clone(&child);
+                move || child.waiting().wait().unwrap()
+            });
+            cede::yield_now();
+            let status = child.shut_down_group(Duration::from_millis(1)).unwrap();
+            assert_eq!(soon(&waits), status);
+        }
+        all.iter().for_each(|member| member.wait_until_gone());
+    });
+}
+
+#[test]
 fn a_group_goes_with_the_child_where_that_was_asked_for() {
     cede::run(|| {
         for end_first in [false, true] {
@@ -554,6 +533,15 @@ fn a_group_goes_with_the_child_where_that_was_asked_for() {
         drop(child);
         assert!(members.iter().all(|member| member.is_alive()), "it goes on");
         members.iter().for_each(|member| member.kill());
+        // One that was put into another group goes alone.
+        let mut leader = Command::new("cat").process_group(0).stdin(Stdio::piped()).spawn().unwrap();
+        let mut command = Command::new("sleep");
+        let member =
+            command.arg("1000").kill_group_on_drop(true).process_group(leader.id() as i32).spawn().unwrap();
+        let seen = Seen::of(member.id());
+        drop(member);
+        seen.wait_until_gone();
+        assert!(leader.wait().unwrap().success());
     });
 }
 

@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +28,8 @@ impl Drop for Waits {
 /// # Errors
 ///
 /// Those of the system, with both paths; outside of a task. What was copied before stays.
+/// [`InvalidInput`](io::ErrorKind::InvalidInput) where `from` is no regular file; and, other than in std, where both paths lead to the same file,
+/// which is left as it is, and where `to` is a named pipe, as in Python's `copyfile`.
 ///
 /// # Cancellation
 ///
@@ -55,17 +57,27 @@ pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<u64> {
 
 /// Copies until there is nothing more, or nobody waits. Blocks.
 fn copy_while(from: &Path, to: &Path, gone: &AtomicBool) -> io::Result<u64> {
+    let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    // Before they are opened: a named pipe would wait for somebody at its other end.
+    if !std::fs::metadata(from)?.is_file() {
+        return refused("only a regular file can be copied");
+    }
+    if std::fs::metadata(to).is_ok_and(|target| target.file_type().is_fifo()) {
+        return refused("the target is a pipe: open it, and use `io::copy`");
+    }
     let mut reader = File::open(from)?;
     let metadata = reader.metadata()?;
-    if !metadata.is_file() {
-        let message = "only a regular file can be copied";
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-    }
     let permissions = metadata.permissions();
     let mut options = OpenOptions::new();
-    let mut writer = options.write(true).create(true).truncate(true).mode(permissions.mode()).open(to)?;
-    // One that was there keeps its own, and the process's mask takes some from a new one. A device keeps its own in any case.
-    if writer.metadata()?.is_file() {
+    // It is emptied when it is known to be another file.
+    let mut writer = options.write(true).create(true).truncate(false).mode(permissions.mode()).open(to)?;
+    let target = writer.metadata()?;
+    if (target.dev(), target.ino()) == (metadata.dev(), metadata.ino()) {
+        return refused("both are the same file");
+    }
+    // One that was there has its own permissions, and the process's mask takes some from a new one. A device keeps its own in any case.
+    if target.is_file() {
+        writer.set_len(0)?;
         writer.set_permissions(permissions)?;
     }
     let mut copied = 0;

@@ -35,7 +35,7 @@ use opened::Opened;
 ///
 /// It reads, writes and seeks by value and by reference, so several tasks may use one at the same time, on one thread or several; each
 /// operation is by itself. Directories, named pipes, devices and what is in `/proc` can be opened too; for a named pipe
-/// [`io::PipeReader`](crate::io::PipeReader) is better, whose open and read can be cancelled.
+/// [`io::PipeReader`](crate::io::PipeReader) is better, whose open and read end at once when they are cancelled, whoever owns the pipe.
 ///
 /// # What it has in its buffer
 ///
@@ -142,7 +142,8 @@ impl File {
     ///
     /// Unwinds when the task is cancelled meanwhile; a file that was opened is closed. Opening a named pipe waits for somebody at its
     /// other end. When that is cancelled, this process is at the other end itself for a moment: others who wait in an open of the same pipe
-    /// find it there, and then gone.
+    /// find it there, and then gone. A pipe that this process may only read, or only write to, it can't open so: there the end of the
+    /// run waits for somebody else at the other end.
     pub fn open(path: impl AsRef<Path>) -> io::Result<File> {
         OpenOptions::new().read(true).open(path)
     }

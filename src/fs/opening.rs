@@ -13,6 +13,10 @@
 //!     └── the task goes ─▶ GONE ── job: a pipe ─▶ is not opened
 //! ```
 //!
+//! The path may lead elsewhere by then, or nowhere. So the job takes hold of the pipe by a descriptor that is at no end of it (`O_PATH`), where
+//! the system has such, and the other end is opened by that. Who may not read the pipe or not write to it can't open both ends: then the
+//! job goes on alone.
+//!
 //! Others who wait in an open of the same pipe find that other end, too: a reader sees an end, a writer has nobody who reads. Only a
 //! cancellation can do that to them.
 //!
@@ -22,7 +26,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,7 +39,7 @@ use super::calls::on_path;
 #[derive(Debug)]
 enum Stage {
     Begun,
-    Waits { other_end: Option<OwnedFd> },
+    Waits { pipe: Option<OwnedFd>, other_end: Option<OwnedFd> },
     Over,
     Gone,
 }
@@ -73,7 +77,7 @@ impl Opening {
 
     /// The job is about to open it.
     fn begin(&self) -> io::Result<()> {
-        if !std::fs::metadata(&self.path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
+        if !is_pipe(&self.path) {
             return Ok(());
         }
         let mut stage = self.stage();
@@ -81,7 +85,7 @@ impl Opening {
             // Nobody hears of it.
             return Err(io::ErrorKind::Interrupted.into());
         }
-        *stage = Stage::Waits { other_end: None };
+        *stage = Stage::Waits { pipe: hold(&self.path), other_end: None };
         Ok(())
     }
 }
@@ -92,11 +96,33 @@ impl Drop for Opener {
         match &mut *stage {
             Stage::Over | Stage::Gone => {}
             Stage::Begun => *stage = Stage::Gone,
-            Stage::Waits { other_end } => {
-                let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-                // Where that may not be done the job goes on alone.
-                *other_end = rustix::fs::open(&self.0.path, flags, Mode::empty()).ok();
+            // Where that may not be done the job goes on alone.
+            Stage::Waits { pipe, other_end } => {
+                let held = pipe.as_ref().map(|pipe| format!("/proc/self/fd/{}", pipe.as_raw_fd()));
+                let by_hold = held.and_then(|held| open_both_ends(Path::new(&held)));
+                *other_end = by_hold.or_else(|| open_both_ends(&self.0.path));
             }
         }
     }
+}
+
+fn is_pipe(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo())
+}
+
+/// What stands for a pipe wherever its path leads later.
+#[cfg(target_os = "linux")]
+fn hold(path: &Path) -> Option<OwnedFd> {
+    rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn hold(_: &Path) -> Option<OwnedFd> {
+    None
+}
+
+/// Waits for nobody. Nothing else than a pipe is opened so.
+fn open_both_ends(path: &Path) -> Option<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    if is_pipe(path) { rustix::fs::open(path, flags, Mode::empty()).ok() } else { None }
 }

@@ -171,7 +171,8 @@ impl ReadDir {
             turn = blocking::call(move || {
                 turn.fetch(&directory, most);
                 Ok(turn)
-            })?;
+            })
+            .map_err(|error| named(error, "list", Quoted(&self.path)))?;
         }
         Ok(std::mem::take(&mut turn.batch))
     }
@@ -183,7 +184,11 @@ impl Iterator for ReadDir {
     fn next(&mut self) -> Option<io::Result<DirEntry>> {
         match self.front() {
             Ok(_) => self.pop_front(),
-            Err(error) => Some(Err(error)),
+            Err(error) => {
+                // Where nobody may wait it would fail again and again.
+                *self = ReadDir::empty(Arc::clone(&self.path));
+                Some(Err(error))
+            }
         }
     }
 }

@@ -6,6 +6,15 @@ macro_rules! by_value {
         $crate::io::by_value!($type: Read);
         $crate::io::by_value!($type: Write);
     };
+    ($type:ty: ReadSpare, Write) => {
+        $crate::io::by_value!($type: Read, Write);
+
+        impl $crate::io::ReadSpare for $type {
+            fn read_spare(&mut self, bytes: &mut Vec<u8>) -> ::std::io::Result<usize> {
+                $crate::io::ReadSpare::read_spare(&mut &*self, bytes)
+            }
+        }
+    };
     ($type:ty: Read) => {
         impl ::std::io::Read for $type {
             #[inline]

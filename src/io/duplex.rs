@@ -242,7 +242,7 @@ impl Write for &Duplex {
     }
 }
 
-super::by_value!(Duplex: Read, Write);
+super::by_value!(Duplex: ReadSpare, Write);
 
 impl fmt::Debug for Duplex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

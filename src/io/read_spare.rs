@@ -8,16 +8,23 @@ use std::io::{self, Read};
 use super::duplex::Duplex;
 use super::shared::Shared;
 
+/// How much room is cleared for one read: a stream that brings little at a time has none of it cleared again and again in vain.
+const CLEARED_MAX: usize = 64 << 10;
+
 /// A stream that can read into the room that a vector has: what [`StreamReader::of_stream`](super::StreamReader::of_stream) takes.
 ///
-/// Who implements it for a stream of his own may leave the method as it is, which clears the room and reads into that.
+/// Who implements it for a stream of his own may leave the method as it is, which clears the room, 64 KiB of it at most, and reads into that.
 pub trait ReadSpare: Read {
     /// Reads once, behind what the vector holds, into the room that it has already: as [`Read::read`], and so none is read where there is
-    /// no room. The vector has grown by as many bytes as this gives.
+    /// no room. The vector has grown by as many bytes as this gives; a [`StreamReader`](super::StreamReader) panics where it has not.
     ///
     /// # Errors
     ///
     /// Those of a read; the vector is as before then.
+    ///
+    /// # Panics
+    ///
+    /// Panics when [`Read::read`] says that it has read more than there was room for.
     ///
     /// # Cancellation
     ///
@@ -43,8 +50,10 @@ pub trait ReadSpare: Read {
     fn read_spare(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
         let length = bytes.len();
         let mut cleared = Cleared { length, bytes };
-        cleared.bytes.resize(cleared.bytes.capacity(), 0);
+        let room = (cleared.bytes.capacity() - length).min(CLEARED_MAX);
+        cleared.bytes.resize(length + room, 0);
         let read = self.read(&mut cleared.bytes[length..])?;
+        assert!(read <= room, "cede: a stream has read more than there was room for");
         cleared.length += read;
         Ok(read)
     }

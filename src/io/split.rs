@@ -13,6 +13,8 @@ use std::io::{self, BufRead, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
 
+use super::read_spare::ReadSpare;
+
 /// What can be shut down in one direction: sockets, the ends of a [`duplex`](super::duplex()), and the halves that write.
 ///
 /// # Examples
@@ -191,6 +193,15 @@ macro_rules! reads {
 
             fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
                 (&mut AsRef::<S>::as_ref(self)).read_vectored(buffers)
+            }
+        }
+
+        impl<$($generics)*> ReadSpare for $type
+        where
+            for<'r> &'r S: ReadSpare,
+        {
+            fn read_spare(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
+                (&mut AsRef::<S>::as_ref(self)).read_spare(bytes)
             }
         }
     };

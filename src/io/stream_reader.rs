@@ -235,7 +235,7 @@ impl<R> StreamReader<R> {
     /// The first so many bytes of the buffer, for the caller to keep.
     fn take(&mut self, length: usize) -> Vec<u8> {
         let is_whole = self.start == 0 && length == self.end;
-        if is_whole && length >= LARGE_MIN && length >= self.storage.len() / 4 * 3 {
+        if is_whole && length >= LARGE_MIN && length >= self.storage.capacity() / 4 * 3 {
             return self.take_storage();
         }
         let taken = self.buffer()[..length].to_vec();
@@ -268,7 +268,7 @@ impl<R> StreamReader<R> {
         assert!(self.start <= self.end, "cede: more was consumed than is in the buffer");
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
-            if self.storage.len() > KEPT_MAX {
+            if self.storage.capacity() > KEPT_MAX {
                 self.storage = Vec::new();
             }
         }

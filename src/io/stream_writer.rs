@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   buffer  [ sent | held ]          held ≤ high      writes only append, nothing waits
-//!                 start              held > high      a write sends, and waits, until held ≤ low; so does a large piece
+//!                 start              held > high      a write sends, and waits, until held ≤ low
 //!                                    drain            sends, and waits, until nothing is held
 //! ```
 //!
@@ -15,8 +15,9 @@
 //! What is sent is taken off at once, so that a send which is cancelled or fails leaves exactly what was not sent.
 //!
 //! A large piece, which is as long as the low mark, is not gathered but sent, together with what is held: gathering is there to make one
-//! call of many, and such a piece would be copied for a call that has to be made anyway. What the system has not taken of it is held as
-//! always, when it is no more than the low mark.
+//! call of many, and such a piece would be copied for a call that has to be made anyway. That is one call, as in asyncio: what the system
+//! has not taken is held as always, up to the high mark, and then the stream is full, so that the next piece is gathered. Else two peers who
+//! both write before they read would wait for each other below the mark.
 //!
 //! Rejected: a task in the background that sends (it would need streams that it owns, and `write` would have an error that belongs to an
 //! earlier one); to let `drain` leave what is below the low mark (a question that is short would never be asked).
@@ -42,7 +43,7 @@ const LARGE_MIN: usize = 16 << 10;
 ///
 /// **Nothing is sent in the background.** asyncio sends what was written even if nobody drains; here the writer holds
 /// it, up to the high-water mark of 64 KiB. So drain before waiting for an answer. Only a piece that is as long as the low-water mark
-/// (and 16 KiB) is not worth holding, and is sent at once.
+/// (and 16 KiB) is sent at once, as far as the stream takes it in one call.
 ///
 /// Dropping a writer sends what it holds, and nobody hears of an error; where the thread is unwinding, as in a task that was cancelled, it
 /// sends nothing. [`close`](Self::close) is the way to know.
@@ -81,6 +82,8 @@ pub struct StreamWriter<W: Write> {
     high: usize,
     low: usize,
     state: State,
+    /// It has not taken all that it was given last.
+    is_full: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +106,7 @@ impl<W: Write> StreamWriter<W> {
             high: HIGH,
             low: LOW,
             state: State::Open,
+            is_full: false,
         }
     }
 
@@ -205,9 +209,9 @@ impl<W: Write> StreamWriter<W> {
         self.send_held()
     }
 
-    /// Whether a piece of this length is to be sent, and not gathered.
-    fn sends(&self, length: usize) -> bool {
-        self.held().len() + length > self.high || self.is_large(length)
+    /// Whether this would be more than may be held, so that who writes it waits.
+    fn is_too_much(&self, length: usize) -> bool {
+        self.held().len() + length > self.high
     }
 
     fn is_large(&self, length: usize) -> bool {
@@ -259,6 +263,7 @@ impl<W: Write> StreamWriter<W> {
                 sent => break sent?,
             }
         };
+        self.is_full = sent < held.len() + more.len();
         let of_held = sent.min(held.len());
         self.start += of_held;
         if self.start == self.buffer.len() {
@@ -355,8 +360,9 @@ impl<W: Write> Write for StreamWriter<W> {
     /// cancelled, it has taken none.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.check()?;
-        if self.sends(bytes.len()) {
-            if bytes.len() > self.high || self.is_large(bytes.len()) {
+        let is_large = self.is_large(bytes.len());
+        if self.is_too_much(bytes.len()) {
+            if bytes.len() > self.high || is_large {
                 loop {
                     match self.send(bytes)? {
                         0 => {}
@@ -366,6 +372,11 @@ impl<W: Write> Write for StreamWriter<W> {
             }
             while self.held().len() > self.low.min(self.high - bytes.len()) {
                 self.send(&[])?;
+            }
+        } else if is_large && !self.is_full {
+            let sent = self.send(bytes)?;
+            if sent > 0 {
+                return Ok(sent);
             }
         }
         self.append(bytes);
@@ -377,11 +388,12 @@ impl<W: Write> Write for StreamWriter<W> {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.check()?;
         let mut unsent = Unsent { writer: self, bytes };
-        if unsent.writer.sends(bytes.len()) {
+        let is_too_much = unsent.writer.is_too_much(bytes.len());
+        if is_too_much || (unsent.writer.is_large(bytes.len()) && !unsent.writer.is_full) {
             loop {
                 let sent = unsent.writer.send(unsent.bytes)?;
                 unsent.bytes = &unsent.bytes[sent..];
-                if unsent.writer.held().len() + unsent.bytes.len() <= unsent.writer.low {
+                if !is_too_much || unsent.writer.held().len() + unsent.bytes.len() <= unsent.writer.low {
                     break;
                 }
             }

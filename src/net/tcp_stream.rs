@@ -421,7 +421,7 @@ impl Write for &TcpStream {
     }
 }
 
-by_value!(TcpStream: Read, Write);
+by_value!(TcpStream: ReadSpare, Write);
 
 #[cfg(feature = "futures-io")]
 impl crate::io::nonblocking::sealed::Sealed for TcpStream {}

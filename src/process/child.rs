@@ -69,7 +69,7 @@ pub struct Child {
 pub(super) enum OnDrop {
     GoesOn,
     IsKilled,
-    /// And all that are in its group.
+    /// And all that are in its group, if it leads one.
     GroupIsKilled,
 }
 
@@ -92,7 +92,7 @@ impl Child {
         };
         let adopted = child.take_pipes(pipes);
         // Where that fails nobody is going to have it.
-        child.on_drop = if adopted.is_err() { OnDrop::IsKilled } else { OnDrop::GoesOn };
+        child.on_drop = if adopted.is_err() { OnDrop::GroupIsKilled } else { OnDrop::GoesOn };
         adopted.map(|()| child)
     }
 
@@ -372,7 +372,8 @@ impl Child {
     pub fn shut_down_group(&self, grace: Duration) -> io::Result<ExitStatus> {
         let begin = crate::time::now();
         self.send_signal_to_group(libc::SIGTERM)?;
-        self.send_signal_to_group(libc::SIGCONT)?;
+        // Somebody else may have waited for the leader meanwhile.
+        self.signal_group(Some(libc::SIGCONT), Number::IsFresh)?;
         if let Some(status) = self.wait_within(grace)? {
             let mut pauses = Pauses::within(Some(grace.saturating_sub(crate::time::now() - begin)));
             while self.signal_group(None, Number::IsFresh)? {
@@ -386,7 +387,7 @@ impl Child {
             }
             return Ok(status);
         }
-        self.kill_group()?;
+        self.signal_group(Some(libc::SIGKILL), Number::IsFresh)?;
         self.waiting().wait()
     }
 
@@ -544,7 +545,8 @@ impl Drop for Child {
         let _ = match self.on_drop {
             OnDrop::GoesOn => Ok(()),
             OnDrop::IsKilled => self.kill(),
-            OnDrop::GroupIsKilled => self.kill_group(),
+            OnDrop::GroupIsKilled if self.leads_group => self.kill_group(),
+            OnDrop::GroupIsKilled => self.kill(),
         };
         orphans::adopt(Arc::clone(&self.life), self.pidfd.take().map(Watched::into_inner));
         orphans::look_at_left_over();

@@ -168,7 +168,8 @@ impl Command {
 
     /// Whether it is started as the leader of a process group of its own, and all that are in that group are killed when the [`Child`] is
     /// dropped: what a shell has started, too, and also where the shell has ended before. Not set at first; the later call of this and
-    /// [`kill_on_drop`](Self::kill_on_drop) counts.
+    /// [`kill_on_drop`](Self::kill_on_drop) counts; a group it has all the same, until [`process_group`](Self::process_group) says otherwise.
+    /// One that is put into another group by that is killed alone.
     ///
     /// Who has left the group is not reached: a daemon, or a job of an interactive shell. Nor is any after the child was waited for, on
     /// systems other than Linux 6.9 and later; see [`Child::send_signal_to_group`].

@@ -24,7 +24,8 @@ use std::thread;
 
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, test_kill_process_group, waitid,
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, test_kill_process,
+    test_kill_process_group, waitid,
 };
 
 use super::group;
@@ -51,7 +52,7 @@ pub(super) struct Life {
 pub(super) enum Number {
     /// The leader was waited for at some time: a stranger may have its number.
     MayBeAnothers,
-    /// The leader was there a moment ago.
+    /// The leader was there a moment ago, or the group was: as long as anybody is in it no other process gets its number.
     IsFresh,
 }
 
@@ -161,6 +162,10 @@ impl Life {
                      Signal the group before waiting for its leader, or use Linux 6.9 or later"
                 );
                 return Err(io::Error::new(io::ErrorKind::Unsupported, message));
+            }
+            // Its leader was waited for, so it is a stranger who has the number: the group has gone.
+            _ if !state.has_its_number() && test_kill_process(state.pid()) != Err(Errno::SRCH) => {
+                Err(Errno::SRCH)
             }
             _ => match signal {
                 Some(signal) => kill_process_group(state.pid(), signal),

@@ -28,6 +28,19 @@ fn lookouts() -> usize {
     names.filter(|name| name.starts_with("cede-signals")).count()
 }
 
+/// Whether that thread sleeps (`S`), how long it has run, and how often it began to sleep, as the system says it.
+fn how_it_stands() -> String {
+    let tasks = fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let mut ours = tasks.filter(|task| read(task.join("comm")).starts_with("cede-signals"));
+    let ours_alone = ours.next().expect("it is there");
+    let stat = read(ours_alone.join("stat"));
+    let fields: Vec<_> = stat.rsplit_once(") ").expect("a name and more").1.split(' ').collect();
+    let switches: String =
+        read(ours_alone.join("status")).lines().filter(|line| line.contains("ctxt")).collect();
+    format!("{} {} {} {switches}", fields[0], fields[11], fields[12])
+}
+
 /// Waits, by looking, until there are so many of them.
 fn await_lookouts(count: usize) {
     let begin = Instant::now();
@@ -141,7 +154,8 @@ pub(crate) const CASES: &[Case] = &[
             USR1.raise().unwrap();
             assert!(is_ready(&stream));
             assert!(!is_ready(&stream));
-            assert_eq!(lookouts(), 1);
+            // It names itself when it begins.
+            await_lookouts(1);
             drop(stream);
             await_lookouts(0);
         },
@@ -164,5 +178,28 @@ pub(crate) const CASES: &[Case] = &[
             run.send(Number::USR1);
             run.succeeds_after(&[]);
         },
+    },
+    Case {
+        name: "who_tells_futures_of_signals_sleeps_between_them",
+        body: || {
+            let stream = signal(USR1).unwrap();
+            assert!(!is_ready(&stream));
+            await_lookouts(1);
+            for _ in 0..3 {
+                USR1.raise().unwrap();
+                assert_eq!(smol::block_on(as_future(stream.receiving())), USR1);
+            }
+            // Once it sleeps it goes on sleeping.
+            let sleeps = || {
+                let before = how_it_stands();
+                cede::run(|| cede::sleep(Duration::from_millis(100)));
+                before.starts_with('S') && how_it_stands() == before
+            };
+            let begin = Instant::now();
+            while !sleeps() {
+                assert!(begin.elapsed() < Duration::from_secs(60), "it never sleeps");
+            }
+        },
+        script: alone,
     },
 ];

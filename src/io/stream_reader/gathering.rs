@@ -30,7 +30,9 @@ impl<R> Drop for Gathering<'_, R> {
     fn drop(&mut self) {
         if !self.bytes.is_empty() {
             self.reader.storage = std::mem::take(&mut self.bytes);
-            (self.reader.start, self.reader.end) = (0, self.filled);
+            // Who reads into it may have left less than was there.
+            let end = self.filled.min(self.reader.storage.len());
+            (self.reader.start, self.reader.end) = (0, end);
         }
     }
 }
@@ -76,7 +78,10 @@ impl<'a, R: Read> Gathering<'a, R> {
                 if *filled == bytes.capacity() {
                     bytes.reserve_exact(more - *filled);
                 }
-                once(broken, at_end, || fill(inner, bytes))?
+                let read = once(broken, at_end, || fill(inner, bytes))?;
+                let grown = bytes.len().checked_sub(*filled);
+                assert!(grown == Some(read), "cede: a stream has read another number of bytes than it says");
+                read
             }
             None => {
                 if *filled == bytes.len() {

@@ -106,7 +106,7 @@
 //! | `sendfile` | [`TcpStream::send_file`](crate::net::TcpStream::send_file) |
 //! | `fsync`, `fdatasync`, `pread`, `pwrite` | [`sync_all`](crate::fs::File::sync_all), [`sync_data`](crate::fs::File::sync_data), [`read_at`](crate::fs::File::read_at), [`write_at`](crate::fs::File::write_at) |
 //! | `fcntl.flock` | [`lock`](crate::fs::File::lock), [`lock_shared`](crate::fs::File::lock_shared), [`try_lock`](crate::fs::File::try_lock), [`unlock`](crate::fs::File::unlock) |
-//! | `shutil.copyfile`, `copy` | [`copy`](crate::fs::copy()), which ends when it is cancelled; between open files [`io::copy`](crate::io::copy()) |
+//! | `shutil.copyfile`, `copy` | [`copy`](crate::fs::copy()), which ends when it is cancelled, and refuses named pipes and a file onto itself as they do; between open files [`io::copy`](crate::io::copy()) |
 //! | `shutil.copytree`, `move` | nothing: a loop over [`walk`](crate::fs::walk()) |
 //!
 //! | `aiofiles.tempfile` | `cede::fs::temp`, with the feature `tempfile` |
@@ -163,4 +163,4 @@
 //!
 //! In asyncio a cancelled `await file.read()` has read on its thread all the same, and those bytes are gone. Here they are in the buffer, and the next
 //! read has them; a cancelled write has taken nothing. What goes on alone is the call: the end of a run waits for it, and
-//! a copy that was cancelled may be complete. The manual of [`File`](crate::fs::File) says it for each operation.
+//! a file whose removal was cancelled may be gone. The manual of [`File`](crate::fs::File) says it for each operation.

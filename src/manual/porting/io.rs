@@ -140,7 +140,7 @@
 //! | `StreamWriter` | cede, also without its `StreamWriter` |
 //! |---|---|
 //! | `write(data)` and `await drain()` | [`write_nowait(data)`](crate::io::StreamWriter::write_nowait), [`drain`](crate::io::StreamWriter::drain), which sends all of it; [`write_all`](std::io::Write::write_all) to the stream: waits until the system has taken the bytes |
-//! | `write(data)` alone, that buffers without bound | `write_nowait`; `write_all` sends above the high-water mark |
+//! | `write(data)` alone, that buffers without bound | `write_nowait`; `write_all` sends what is large at once, as far as the stream takes it, and waits above the high-water mark |
 //! | `writelines(parts)` | [`writelines`](crate::io::StreamWriter::writelines); [`write_vectored`](std::io::Write::write_vectored) |
 //! | `set_write_buffer_limits`, `get_write_buffer_limits`, `get_write_buffer_size` | [`set_write_buffer_limits(high, low)`](crate::io::StreamWriter::set_write_buffer_limits), [`write_buffer_limits`](crate::io::StreamWriter::write_buffer_limits), [`write_buffer_size`](crate::io::StreamWriter::write_buffer_size) |
 //! | `pause_writing`, `resume_writing` | nothing: what is over the mark waits |

@@ -356,7 +356,7 @@ impl Write for &UnixStream {
     }
 }
 
-by_value!(UnixStream: Read, Write);
+by_value!(UnixStream: ReadSpare, Write);
 
 #[cfg(feature = "futures-io")]
 impl crate::io::nonblocking::sealed::Sealed for UnixStream {}
