@@ -558,6 +558,7 @@ const UNNAMEABLE: &[&str] = &[
     "Record",
     "Released",
     "TaskCore",
+    "Later",
 ];
 
 /// The matrix leaves no public type out: lints see to it that what is `pub` can be reached.
