@@ -4,10 +4,11 @@ use std::cell::RefCell;
 use std::io::{self, ErrorKind, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::time::Duration;
 
 use cede::io::{ReadExactlyError, ReadSpare, Shared, StreamReader, StreamWriter, streams};
 use cede::net::{TcpListener, TcpStream, UnixStream};
-use cede::{spawn, try_spawn, yield_now};
+use cede::{spawn, timeout, try_spawn, yield_now};
 
 mod io_double;
 use io_double::{Feed, Sink, cancel, run};
@@ -182,7 +183,7 @@ fn a_large_write_that_is_cancelled_neither_loses_nor_repeats_any_byte() {
 
 #[test]
 fn two_who_write_up_to_the_high_mark_before_they_read_do_not_wait_for_each_other() {
-    cede::run(|| {
+    run(|| {
         let (ours, theirs) = cede::io::duplex(10_000);
         let bytes = message(64 * KIB);
         let [one, other] = [ours, theirs].map(|stream| {
@@ -197,7 +198,8 @@ fn two_who_write_up_to_the_high_mark_before_they_read_do_not_wait_for_each_other
                 reads.join().unwrap()
             })
         });
-        assert!(one.join().unwrap() == bytes && other.join().unwrap() == bytes);
+        let joined = timeout(Duration::from_secs(60), || [one.join().unwrap(), other.join().unwrap()]);
+        assert!(joined.expect("nobody waits for ever") == [bytes.clone(), bytes]);
     });
 }
 
