@@ -41,8 +41,7 @@
 //!
 //! # A value of a generator
 //!
-//! `next` of a generator that yields numbers: 69 instructions with the loops on both sides. The same with a bare coroutine of corosensei takes 33,
-//! and as both keep the processor busy to its width, times go with the counts.
+//! `next` of a generator that yields numbers: 69 instructions with the loops on both sides. The same with a bare coroutine of corosensei takes 33.
 //!
 //! | on | what bare corosensei has not | instructions |
 //! |---|---|---|
@@ -58,9 +57,8 @@
 //!
 //! Each of the checks stands between a safe program and a torn stack, save what finds the generator again after the switch. A generator that is made,
 //! gives three values and is dropped takes 519 instructions where a coroutine on a stack that is at hand takes 160: four times the 36 above,
-//! 60 to write a header of 272 bytes (what the report of an overflow says of it, whom it delegates to), 45 to get the stack and give it
-//! back, 50 for its end and its result, and the catching of panics. The processor mispredicts two returns in it, with and without cede, since corosensei
-//! calls the body from the root of the stack.
+//! 109 to get a stack and write a header of 272 bytes there (what the report of an overflow says of it, whom it delegates to), 44 to give it back,
+//! and 66 for its end and its result.
 //!
 //! # What helped
 //!
@@ -115,8 +113,8 @@
 //! after some microseconds. `cargo bench --bench workers` has a row `cache_line` beside it, two threads that wait awake for a word of
 //! each other, which is the least that a message can cost. In ns, in runs that took turns: that 130 to 175, cede 650 to 850 (1,110 to 1,510
 //! before the above), tokio 2,100 to 2,200 where its tasks are on two threads. tokio (250 to 270) and may (300) are faster where they put both tasks on
-//! one, which cede does not do with tasks that have begun; two tasks of cede on one thread take 40 to 50. What is left is five to six lines: the channel's two, the
-//! node of who waits, its record, the inbox, and the node and the channel once more on the way out.
+//! one, which cede does not do with tasks that have begun; two tasks of cede on one thread take 40 to 50. What is left is as long as
+//! five of those lines one after the other. Both sides write the channel, the node of who waits, its record and the inbox.
 //!
 //! # What a sleeping task weighs
 //!
@@ -150,7 +148,7 @@
 //!
 //! A million that sleep between 0 and 1 s, cold, take 4.3 us each in `benches/peers`, and 5.3 where they were profiled, on a machine with other load. There two
 //! thirds were the system's, 3.3 us: the first touch of the page (2.0, which is all that the
-//! floor of `benches/peers` does), the guard (0.7) and giving the page back (0.5). Of the rest, 1.9 us, the heap of a million timers has a quarter, and the
+//! floor of `benches/peers` does), the guard (0.7) and giving the page back (0.5), each as it was measured by itself. Of the rest, 1.9 us, the heap of a million timers has a quarter, and the
 //! waiting for stacks that have left the caches, which are resumed in an order that is known only as each timer comes up, the better
 //! part. Go, whose stacks begin at 2 KiB, two to a page and without a guard, touches half as many pages.
 //!

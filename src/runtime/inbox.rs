@@ -17,23 +17,13 @@
 //!
 //! Only who turns ASLEEP or DOZING into NOTIFIED notifies, so that there is at most one notification for each sleep, and none
 //! while the scheduler is awake. Nothing is lost: whoever pushes does so before it looks at the state; the scheduler sets
-//! ASLEEP before it looks at the queue a last time. All four are sequentially consistent, so one of the two sees the other.
+//! ASLEEP or DOZING before it looks a last time whether anything is there. All four are sequentially consistent, so one of the two sees the other.
 //!
 //! Who dozes has a deadline that is near (`dozing`), so what is held back till then is not held back for long.
 //!
 //! The notification is a system call, and a task is woken under the lock of what it has waited for. Who wakes one so claims the
 //! notification there, and makes it when the lock is free ([`notify_soon`](super::waker_cell::notify_soon)): else whoever is woken would find
 //! the lock taken, and sleep again.
-//!
-//! # What a message costs
-//!
-//! Where two threads answer each other, a message costs what the cache lines cost that it moves from one processor to the other. So a
-//! wake-up goes, where it is the only one, into a word beside the state (`single`), without the lock: that line is all that a scheduler
-//! reads which waits for an answer awake. Who finds the word taken goes to the queue.
-//!
-//! What one thread sends comes in its order all the same. `any` is true while the queue holds something, and nobody who sees that uses the
-//! word. `drain` empties the word, then, under the lock and before `any` becomes false, the word again and the queue: what is in the
-//! word by then was put there before the sender could know of anything in the queue.
 //!
 //! The sleep is a wait for the OS, which is notified through the reactor, or a nap, where there is none and nothing
 //! needs one: then the thread is parked.
@@ -47,6 +37,16 @@
 //! after them, so that they are not lost either.
 //!
 //! No code of users runs or is dropped under the lock.
+//!
+//! # What a message costs
+//!
+//! Where two threads answer each other, a message costs what the cache lines cost that it moves from one processor to the other. So a
+//! wake-up goes, where it is the only one, into a word beside the state (`single`), without the lock: that line is all that a scheduler
+//! reads which waits for an answer awake. Who finds the word taken goes to the queue.
+//!
+//! What one thread sends comes in its order all the same. `any` is true while the queue holds something, and nobody who sees that uses the
+//! word. `drain` empties the word, then, under the lock and before `any` becomes false, the word again and the queue: what is in the
+//! word by then was put there before the sender could know of anything in the queue.
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -212,53 +212,36 @@ fn refuse<T>(outcome: &dyn OutcomeOf<T>) -> Result<(), JoinError> {
     Err(error)
 }
 
-impl<T, A: Sealed<T> + ?Sized> Sealed<T> for &A {
-    fn outcome_of(&self) -> &dyn OutcomeOf<T> {
-        (**self).outcome_of()
-    }
+/// What refers to something that has a result has that result too.
+macro_rules! referring {
+    ($($Handle:ty),+) => {$(
+        impl<T, A: Sealed<T> + ?Sized> Sealed<T> for $Handle {
+            fn outcome_of(&self) -> &dyn OutcomeOf<T> {
+                (**self).outcome_of()
+            }
 
-    fn shared(&self) -> Rc<dyn OutcomeOf<T>>
-    where
-        Self: 'static,
-    {
-        (**self).shared()
-    }
+            fn shared(&self) -> Rc<dyn OutcomeOf<T>>
+            where
+                Self: 'static,
+            {
+                (**self).shared()
+            }
 
-    fn shared_later(&self) -> Later<T>
-    where
-        Self: 'static,
-    {
-        (**self).shared_later()
-    }
+            fn shared_later(&self) -> Later<T>
+            where
+                Self: 'static,
+            {
+                (**self).shared_later()
+            }
+        }
+
+        impl<A: Awaitable + ?Sized> Awaitable for $Handle {
+            type Output = A::Output;
+        }
+    )+};
 }
 
-impl<A: Awaitable + ?Sized> Awaitable for &A {
-    type Output = A::Output;
-}
-
-impl<T, A: Sealed<T> + ?Sized> Sealed<T> for Rc<A> {
-    fn outcome_of(&self) -> &dyn OutcomeOf<T> {
-        (**self).outcome_of()
-    }
-
-    fn shared(&self) -> Rc<dyn OutcomeOf<T>>
-    where
-        Self: 'static,
-    {
-        (**self).shared()
-    }
-
-    fn shared_later(&self) -> Later<T>
-    where
-        Self: 'static,
-    {
-        (**self).shared_later()
-    }
-}
-
-impl<A: Awaitable + ?Sized> Awaitable for Rc<A> {
-    type Output = A::Output;
-}
+referring!(&A, Rc<A>);
 
 /// Names a function that was given to [`Awaitable::on_done`], to take it back.
 pub struct DoneCallback(Rc<Callback>);

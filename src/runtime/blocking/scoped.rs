@@ -69,7 +69,8 @@ pub fn unblock_scoped<T: Send>(f: impl FnOnce() -> T + Send) -> T {
 fn lend<T: Send, F: FnOnce() -> T + Send>(f: F) -> Outcome<T> {
     let (ticket, pool) = outlets(Kind::Lending)?;
     // SAFETY: it is dropped when the wait has ended, before this is left. A task that never comes back from it keeps its stack.
-    park::wait_to_the_end(pin!(unsafe { Unblocking::new(&pool, f, ticket) }), Unblocking::is_under_way)
+    let call = unsafe { Unblocking::new(&pool, f, ticket) };
+    park::wait_to_the_end(pin!(call), Unblocking::is_under_way)
 }
 
 /// Waits for a job, and does not go before its end.

@@ -12,7 +12,7 @@
 //!
 //! It waits for a message alone at first, for as long as an answer takes that is under way: it touches nothing then that others write but
 //! its inbox, and counts as one that works. Only after that it becomes a searcher. To begin and to end a search are two writes to a line
-//! that all workers share, with which an answer took half as long again. One that has answers all the time searches every now and then all
+//! that all workers share, and the second would come between the answer and who waits for it. One that has answers all the time searches every now and then all
 //! the same: what lies in the deque of a worker that is in a long step would wait for a thief as long as they come.
 
 use std::cell::Cell;
